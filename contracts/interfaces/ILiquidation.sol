@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.24;
+
+/// @title Partial liquidation at a price that rises with health and time
+interface ILiquidation {
+    /// @param liquidatorAccount An account the caller owns or operates; receives the slice.
+    /// @param maxFraction Largest part to take, 1e18 = all. @param minFraction Smallest part worth it.
+    /// @param maxPaid USDC in 1e18 the liquidator pays at most; negative: is paid at least.
+    /// @param expectedStep Liquidation steps the account has had; the type's maximum: any.
+    /// @param callbackData Not empty: the caller is called back (`ILiquidationCallback`) before its account is checked.
+    struct Liquidation {
+        uint256 account;
+        uint256 liquidatorAccount;
+        uint256 maxFraction;
+        uint256 minFraction;
+        int256 maxPaid;
+        uint64 expectedStep;
+        bytes callbackData;
+    }
+
+    event Flagged(uint256 indexed account, uint256 at);
+    event FlagCleared(uint256 indexed account);
+    /// @notice One step. Fraction and rate in 1e18; money in USDC 1e18.
+    event Liquidated(
+        uint256 indexed account,
+        uint256 indexed liquidatorAccount,
+        uint256 step,
+        uint256 fraction,
+        int256 paid,
+        int256 equity,
+        uint256 maintenance,
+        uint256 accountReward,
+        uint256 fundReward,
+        uint256 insuranceFee
+    );
+    /// @notice How the loss of a step was allocated, USDC 1e18: loss = insurance + winners + deposits + uncovered.
+    event LossAllocated(
+        uint256 indexed account, uint256 loss, uint256 insurance, uint256 winners, uint256 deposits, uint256 uncovered
+    );
+    /// @notice Token units of debt written off: `fromDeposits` lowered the deposit index, `uncovered` nobody could bear yet.
+    event DebtWrittenOff(uint8 indexed token, uint256 amount, uint256 fromDeposits, uint256 uncovered);
+    /// @notice Unsettled profit taken from a market's winners, USDC 1e18, by group.
+    event WinnersHaircut(uint32 indexed instrument, uint256 fromLongs, uint256 fromShorts, uint256 fromFlat);
+
+    error Liquidation_Healthy(uint256 account, int256 equityWad, uint256 maintenanceWad);
+    error Liquidation_CheckDeferred(uint256 account);
+    error Liquidation_OwnAccount(uint256 account);
+    error Liquidation_Step(uint64 expected, uint64 found);
+    error Liquidation_FractionBelowMin(uint256 fraction, uint256 minFraction);
+    error Liquidation_FractionBounds(uint256 maxFraction, uint256 bound);
+    error Liquidation_DustRemains(uint256 fraction, uint256 maxFraction);
+    error Liquidation_PaidAboveMax(int256 paidWad, int256 maxPaid);
+    error Liquidation_HealthFell(uint256 account, int256 equityWad, uint256 maintenanceWad);
+    error Liquidation_Grace(uint256 liveAt, uint256 nowAt);
+    error Liquidation_NoFlagChange(uint256 account);
+    error Liquidation_InsuranceLocked(uint256 account);
+
+    /// @notice Takes the largest allowed fraction of an account whose equity is below its maintenance margin.
+    /// @return fraction Part taken, 1e18. @return paid USDC in 1e18 the liquidator paid; negative: was paid.
+    function liquidate(Liquidation calldata l) external returns (uint256 fraction, int256 paid);
+
+    /// @notice Starts the reward's clock of an unhealthy account, or clears the flag of one back at the target. Open to all.
+    function flag(uint256 account) external;
+}
+
+/// @title What can be asked about a liquidation
+interface ILiquidationViews {
+    /// @notice When the account was flagged (0: not) and how many liquidation steps it has had.
+    function liquidationStateOf(uint256 account) external view returns (uint64 flaggedAt, uint64 steps);
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {MAX_COLLATERALS} from "../libraries/Constants.sol";
+import {Gate} from "./Gate.sol";
+
+/// @title Account numbers and who may act for them
+abstract contract Accounts is Gate {
+    uint256 private constant ACCOUNT_BOUND = 1 << 168;
+
+    function _ownerOf(uint256 account) internal pure returns (address) {
+        if (account >= ACCOUNT_BOUND) revert Ledger_AccountOutOfRange(account, ACCOUNT_BOUND);
+        return address(uint160(account >> 8));
+    }
+
+    function _requireOwner(uint256 account) internal view {
+        if (_ownerOf(account) != msg.sender) revert Ledger_NotOwner(account, msg.sender);
+    }
+
+    function _isOperator(uint256 account, address who) internal view returns (bool) {
+        return _operators[account][who].validUntil > block.timestamp;
+    }
+
+    function _mayTrade(uint256 account, address who) internal view returns (bool) {
+        return _ownerOf(account) == who || _isOperator(account, who);
+    }
+
+    /// @dev Charges what an operator lost against the mark and in fees to its budget of the day.
+    function _spendBudget(uint256 account, address operator, uint256 lossWad) internal {
+        OperatorGrant storage grant = _operators[account][operator];
+        uint256 budget = grant.budgetWad;
+        if (budget == 0 || lossWad == 0) return;
+        uint256 day = block.timestamp / 1 days;
+        uint256 spent = _operatorDays[account][operator] == day ? grant.spentWad : 0;
+        if (spent + lossWad > budget) revert Ledger_OperatorBudget(account, operator, lossWad, budget - spent);
+        _operatorDays[account][operator] = day;
+        grant.spentWad = uint96(spent + lossWad); // at most the budget, which is a uint96
+    }
+
+    /// @dev Sets or clears the bit of a token in the header; a new token beyond the limit is refused.
+    function _markToken(uint256 account, uint8 token, bool held) internal {
+        Header storage header = _accounts[account].header;
+        uint32 tokens = header.tokens;
+        uint32 bit = uint32(1) << token;
+        if (((tokens & bit) != 0) == held) return;
+        tokens ^= bit;
+        if (held && token != 0 && _countBits(tokens & ~uint32(1)) > MAX_COLLATERALS) {
+            revert Ledger_TooManyTokens(account, MAX_COLLATERALS);
+        }
+        header.tokens = tokens;
+    }
+
+    function _countBits(uint256 bits) internal pure returns (uint256 count) {
+        // each round clears the lowest bit, so the loop ends after as many rounds as there are bits
+        for (; bits != 0; ++count) {
+            unchecked {
+                bits &= bits - 1;
+            }
+        }
+    }
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {QUOTE, WAD} from "../libraries/Constants.sol";
+import {Rounding} from "../libraries/Rounding.sol";
+import {Accounts} from "./Accounts.sol";
+import {Interest} from "./Interest.sol";
+
+/// @title Balances in the token banks: what is credited first repays, what is debited beyond the balance borrows
+/// @dev Rounding (I7): a credit mints shares down and burns debt down, a debit burns shares up and mints debt up.
+abstract contract Banks is Accounts {
+    /// @dev Losses never lower a deposit index below this, so that a share keeps a value that new deposits can be divided by.
+    uint256 internal constant MIN_DEPOSIT_INDEX = 1e9;
+
+    function _idOf(address token) internal view returns (uint8) {
+        uint256 idPlusOne = _tokenIds[token];
+        if (idPlusOne == 0) revert Ledger_UnknownToken(token);
+        return uint8(idPlusOne - 1);
+    }
+
+    function _sharesOf(uint256 account, uint8 token) internal view returns (int256) {
+        return _decodeShares(_accounts[account].balances[token >> 1], token);
+    }
+
+    function _decodeShares(uint256 word, uint8 token) internal pure returns (int256) {
+        return int128(uint128(word >> ((token & 1) << 7)));
+    }
+
+    /// @dev Signed token units.
+    function _balanceOf(uint256 account, uint8 token) internal view returns (int256) {
+        (uint256 depositIndex, uint256 borrowIndex) = Interest.indices(_banks[token]);
+        return Interest.amountOf(_sharesOf(account, token), depositIndex, borrowIndex);
+    }
+
+    /// @dev Adds token units to a balance. The caller has moved what backs them.
+    function _credit(uint256 account, uint8 token, uint256 amount) internal {
+        if (amount == 0) return;
+        Bank storage bank = _banks[token];
+        (uint256 depositIndex, uint256 borrowIndex) = _accrue(bank);
+        int256 shares = _sharesOf(account, token);
+        if (shares < 0) {
+            uint256 debtShares = uint256(-shares);
+            uint256 debt = Rounding.mulDivUp(debtShares, borrowIndex, WAD);
+            uint256 burnt = amount >= debt ? debtShares : Rounding.mulDivDown(amount, WAD, borrowIndex);
+            bank.borrowShares -= uint128(burnt);
+            shares += int256(burnt);
+            amount = amount > debt ? amount - debt : 0;
+        }
+        if (amount != 0) {
+            uint256 minted = Rounding.mulDivDown(amount, WAD, depositIndex);
+            bank.depositShares += _toUint128(minted);
+            shares += int256(minted);
+        }
+        _save(account, token, bank, shares, depositIndex, borrowIndex);
+    }
+
+    /// @dev Takes token units from a balance; what the balance lacks is borrowed.
+    function _debit(uint256 account, uint8 token, uint256 amount) internal {
+        if (amount == 0) return;
+        Bank storage bank = _banks[token];
+        (uint256 depositIndex, uint256 borrowIndex) = _accrue(bank);
+        int256 shares = _sharesOf(account, token);
+        if (shares > 0) {
+            uint256 balance = Rounding.mulDivDown(uint256(shares), depositIndex, WAD);
+            // the whole balance takes the whole shares, so no share worth less than a unit stays behind
+            uint256 burnt = amount >= balance ? uint256(shares) : Rounding.mulDivUp(amount, WAD, depositIndex);
+            bank.depositShares -= uint128(burnt);
+            shares -= int256(burnt);
+            amount = amount > balance ? amount - balance : 0;
+        }
+        if (amount != 0) {
+            uint256 minted = Rounding.mulDivUp(amount, WAD, borrowIndex);
+            bank.borrowShares += _toUint128(minted);
+            shares -= int256(minted);
+        }
+        _save(account, token, bank, shares, depositIndex, borrowIndex);
+    }
+
+    /// @dev `_credit` or `_debit` by sign.
+    function _move(uint256 account, uint8 token, int256 amount) internal {
+        if (amount > 0) _credit(account, token, uint256(amount));
+        else _debit(account, token, uint256(-amount));
+    }
+
+    /// @dev Cancels `amount` of an account's debt that nobody will pay. First the depositors bear it through the deposit index, then the
+    ///      reserves; what those cannot bear is kept as `uncovered`. Returns the part in each. Never reverts for want of cover.
+    function _writeOff(uint256 account, uint8 token, uint256 amount)
+        internal
+        returns (uint256 fromDeposits, uint256 uncovered)
+    {
+        Bank storage bank = _banks[token];
+        (uint256 depositIndex, uint256 borrowIndex) = _accrue(bank);
+        int256 shares = _sharesOf(account, token);
+        uint256 debtShares = uint256(-shares);
+        uint256 debt = Rounding.mulDivUp(debtShares, borrowIndex, WAD);
+        uint256 burnt = amount >= debt ? debtShares : Rounding.mulDivDown(amount, WAD, borrowIndex);
+
+        uint256 deposits = Rounding.mulDivDown(bank.depositShares, depositIndex, WAD);
+        fromDeposits = Rounding.min(amount, deposits - Rounding.mulDivUp(bank.depositShares, MIN_DEPOSIT_INDEX, WAD));
+        uint256 reserves = _reserves(bank, depositIndex, borrowIndex);
+        uint256 rest = amount - fromDeposits;
+        uncovered = rest > reserves ? rest - reserves : 0;
+        if (fromDeposits != 0) {
+            depositIndex = Rounding.mulDivDown(depositIndex, deposits - fromDeposits, deposits);
+            bank.depositIndex = uint72(depositIndex); // lower than it was
+        }
+        if (uncovered != 0) bank.uncovered += uint128(uncovered);
+        bank.borrowShares -= uint128(burnt);
+        _save(account, token, bank, shares + int256(burnt), depositIndex, borrowIndex);
+    }
+
+    /// @dev What is the protocol's own: interest reserves, uncollected fees and rounding. By definition
+    ///      held = deposits - borrows - uncovered + reserves + insurance + pools (I2).
+    function _reserves(Bank storage bank, uint256 depositIndex, uint256 borrowIndex) internal view returns (uint256) {
+        uint256 owned = uint256(bank.held) + Rounding.mulDivUp(bank.borrowShares, borrowIndex, WAD) + bank.uncovered;
+        uint256 owed = Rounding.mulDivDown(bank.depositShares, depositIndex, WAD) + bank.insurance + bank.pools;
+        return owned - owed;
+    }
+
+    /// @dev Units that can leave or be lent: custody less what belongs to insurance and the pools.
+    function _available(Bank storage bank, uint8 token) internal view returns (uint256) {
+        uint256 held = bank.held;
+        uint256 reserved = token == QUOTE ? uint256(bank.insurance) + bank.pools : 0;
+        return held > reserved ? held - reserved : 0;
+    }
+
+    /// @dev Refuses borrowing beyond the cap; where the debt did not grow since `sharesBefore`, a lowered cap stops nobody.
+    function _requireBorrowCap(uint8 token, uint256 sharesBefore) internal view {
+        Bank storage bank = _banks[token];
+        uint256 shares = bank.borrowShares;
+        if (shares <= sharesBefore) return;
+        uint256 borrows = Rounding.mulDivUp(shares, bank.borrowIndex, WAD);
+        if (borrows > bank.borrowCap) revert Ledger_BorrowCap(bank.token, borrows, bank.borrowCap);
+    }
+
+    function _requireSupplyCap(Bank storage bank) internal view {
+        uint256 deposits = Rounding.mulDivDown(bank.depositShares, bank.depositIndex, WAD);
+        if (deposits > bank.supplyCap) revert Ledger_SupplyCap(bank.token, deposits, bank.supplyCap);
+    }
+
+    function _setInsurance(uint256 insurance) internal {
+        _banks[QUOTE].insurance = _toUint128(insurance);
+        emit InsuranceSet(insurance);
+    }
+
+    function _accrue(Bank storage bank) internal returns (uint256 depositIndex, uint256 borrowIndex) {
+        (depositIndex, borrowIndex) = Interest.indices(bank);
+        if (bank.updatedAt != uint32(block.timestamp)) {
+            bank.depositIndex = uint72(Rounding.min(depositIndex, type(uint72).max));
+            bank.borrowIndex = uint72(Rounding.min(borrowIndex, type(uint72).max));
+            bank.updatedAt = uint32(block.timestamp);
+        }
+    }
+
+    /// @dev Sets the rates for the bank's present utilisation.
+    function _updateRates(uint8 token, Bank storage bank, uint256 depositIndex, uint256 borrowIndex) internal {
+        (uint256 depositRate, uint256 borrowRate) = Interest.rates(bank, depositIndex, borrowIndex);
+        bank.depositRate = uint32(depositRate); // both at most Interest.MAX_RATE
+        bank.borrowRate = uint32(borrowRate);
+        emit BankAccrued(token, depositIndex, borrowIndex, depositRate, borrowRate);
+    }
+
+    function _save(
+        uint256 account,
+        uint8 token,
+        Bank storage bank,
+        int256 shares,
+        uint256 depositIndex,
+        uint256 borrowIndex
+    ) private {
+        Account storage a = _accounts[account];
+        uint256 shift = uint256(token & 1) << 7;
+        uint256 word = a.balances[token >> 1];
+        uint256 half = uint256(uint128(int128(shares))); // the totals, which are larger, fit uint128 with a bit to spare
+        a.balances[token >> 1] = (word & ~(uint256(type(uint128).max) << shift)) | (half << shift);
+        _markToken(account, token, shares != 0);
+        emit BalanceSet(account, token, shares);
+        _updateRates(token, bank, depositIndex, borrowIndex);
+    }
+
+    /// @dev Shares and amounts stay below 2^127, so that they fit int128 as well.
+    function _toUint128(uint256 value) internal pure returns (uint128) {
+        if (value > uint256(uint128(type(int128).max))) revert Ledger_AmountBounds(value);
+        return uint128(value);
+    }
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {QUOTE} from "../libraries/Constants.sol";
+import {LinearBook} from "./LinearBook.sol";
+import {Touched} from "./Touched.sol";
+
+/// @title The rule every touched account must satisfy when a call ends (invariant I4)
+/// @dev equity >= initial margin passes, unless a price deviates or the guardian pauses: then nothing may rise. Below initial margin the
+///      excess must not fall and equity may fall by fees only; below maintenance nothing may grow at all. What a rule compares is valued
+///      at the end of the call with the same prices, so a batch that changes prices on its way gains nothing.
+abstract contract HealthCheck is Touched {
+    function _checkTouched() internal {
+        (bool any, uint256 account, uint256 marks, uint256 fees) = _popTouched();
+        while (any) {
+            _check(account, marks, fees);
+            (any, account, marks, fees) = _popTouched();
+        }
+    }
+
+    function _check(uint256 account, uint256 marks, uint256 fees) private {
+        Words memory words = _load(account);
+        if (_isFree(words)) return _clearFlag(account);
+        Words memory prior = _loadBefore(account);
+        Prices memory prices = _readPrices(_assetsOf(words) | _assetsOf(prior));
+        Health memory current = _evaluate(words, prices);
+        bool covered = current.equity >= int256(current.initial);
+        bool paused = _pausedUntil > block.timestamp;
+        if (covered && !paused && current.deviating == 0) {
+            _accounts[account].header.riskBlock = uint48(block.number);
+        } else {
+            Health memory before = _evaluate(prior, prices);
+            if (marks & LIQUIDATOR != 0) _requireLiquidator(account, before, current, covered);
+            else if (!covered || current.deviating != 0) _requireNoWorse(account, before, current, fees, prior, words);
+            else _requireNoMoreRisk(account, before, current, fees);
+        }
+        if (_isAtTarget(current)) _clearFlag(account);
+    }
+
+    /// @dev Initial margin under the model just chosen, whatever it was before.
+    function _requireModel(uint256 account) internal view {
+        Health memory current = _healthOf(account);
+        if (current.equity < int256(current.initial)) {
+            revert Ledger_BelowInitialMargin(account, current.equity, current.initial);
+        }
+    }
+
+    /// @dev A liquidator's account: initial margin, and under a pause or a deviation no equity leaves with the slice.
+    function _requireLiquidator(uint256 account, Health memory before, Health memory current, bool covered)
+        private
+        pure
+    {
+        if (!covered) revert Ledger_BelowInitialMargin(account, current.equity, current.initial);
+        if (current.equity < before.equity) {
+            revert Ledger_EquityFell(account, before.equity, current.equity, 0);
+        }
+    }
+
+    /// @dev Below initial margin, or while a price deviates.
+    function _requireNoWorse(
+        uint256 account,
+        Health memory before,
+        Health memory current,
+        uint256 fees,
+        Words memory prior,
+        Words memory words
+    ) private view {
+        int256 excessBefore = before.equity - int256(before.initial);
+        int256 excess = current.equity - int256(current.initial);
+        if (excess < excessBefore) {
+            if (current.equity >= int256(current.initial)) revert Ledger_Deviating(account, current.deviating);
+            if (excessBefore >= 0) revert Ledger_BelowInitialMargin(account, current.equity, current.initial);
+            revert Ledger_ExcessFell(account, excessBefore, excess);
+        }
+        if (current.equity + int256(fees) < before.equity) {
+            revert Ledger_EquityFell(account, before.equity, current.equity, fees);
+        }
+        if (before.equity < int256(before.maintenance)) _requireReduction(account, prior, words);
+    }
+
+    /// @dev Under a pause: neither the requirement nor the debt may rise; what initial margin allows may still leave.
+    function _requireNoMoreRisk(uint256 account, Health memory before, Health memory current, uint256 fees)
+        private
+        pure
+    {
+        if (current.initial > before.initial) revert Ledger_RiskIncreased(account, before.initial, current.initial);
+        if (current.debt > before.debt + fees) revert Ledger_RiskIncreased(account, before.debt, current.debt);
+    }
+
+    /// @dev Below maintenance: no position grows or turns, no debt but the quote token's (a realised loss) grows.
+    function _requireReduction(uint256 account, Words memory prior, Words memory words) private pure {
+        for (uint256 i; i < words.linears; ++i) {
+            (uint32 instrument, int96 size) = LinearBook.decode(words.sizes[i >> 1], i);
+            int96 sizeBefore = _sizeIn(prior, instrument);
+            bool grown = size > 0 ? size > sizeBefore : size < sizeBefore;
+            if (size != 0 && grown) revert Ledger_NotReduction(account);
+        }
+        for (uint8 token = QUOTE + 1; token < 2 * words.balances.length; ++token) {
+            int256 shares = _decodeShares(words.balances[token >> 1], token);
+            if (shares >= 0) continue;
+            bool heldBefore = token >> 1 < prior.balances.length;
+            if (!heldBefore || shares < _decodeShares(prior.balances[token >> 1], token)) {
+                revert Ledger_NotReduction(account);
+            }
+        }
+    }
+
+    function _sizeIn(Words memory words, uint32 instrument) private pure returns (int96) {
+        for (uint256 i; i < words.linears; ++i) {
+            (uint32 found, int96 size) = LinearBook.decode(words.sizes[i >> 1], i);
+            if (found == instrument) return size;
+        }
+        return 0;
+    }
+}

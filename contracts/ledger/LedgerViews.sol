@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {IClearinghouse} from "../interfaces/IClearinghouse.sol";
+import {ILedger} from "../interfaces/ILedger.sol";
+import {ILiquidationViews} from "../interfaces/ILiquidation.sol";
+import {IListing} from "../interfaces/IListing.sol";
+import {IOrderViews, ITrading} from "../interfaces/ITrading.sol";
+import {IOracleRouter} from "../interfaces/IOracleRouter.sol";
+import {QUOTE, WAD} from "../libraries/Constants.sol";
+import {Rounding} from "../libraries/Rounding.sol";
+import {Instrument} from "../markets/Instrument.sol";
+import {OrderHash} from "../markets/OrderHash.sol";
+import {Perpetual} from "../markets/Perpetual.sol";
+import {Custody} from "./Custody.sol";
+import {Interest} from "./Interest.sol";
+import {LinearBook} from "./LinearBook.sol";
+
+/// @title What can be read: nothing half done, and no number made from a price that is not usable
+abstract contract LedgerViews is IClearinghouse, Custody {
+    modifier readable() {
+        _requireReadable();
+        _;
+    }
+
+    // ------------------------------------------------------------ accounts
+
+    /// @inheritdoc ILedger
+    function health(uint256 account)
+        external
+        view
+        readable
+        returns (int256 equity, uint256 initialMargin, uint256 maintenanceMargin)
+    {
+        _ownerOf(account);
+        Health memory current = _healthOf(account);
+        return (current.equity, current.initial, current.maintenance);
+    }
+
+    /// @inheritdoc ILedger
+    function healthFactor(uint256 account) external view readable returns (uint256) {
+        _ownerOf(account);
+        Health memory current = _healthOf(account);
+        if (current.equity < 0) return 0;
+        if (current.maintenance == 0) return type(uint256).max;
+        return Rounding.mulDivDown(uint256(current.equity), WAD, current.maintenance);
+    }
+
+    /// @inheritdoc ILedger
+    function positionOf(uint256 account, uint32 instrument) external view readable returns (int256) {
+        _ownerOf(account);
+        return LinearBook.find(_accounts[account], instrument).size;
+    }
+
+    /// @inheritdoc ILedger
+    function balanceOf(uint256 account, address token) external view readable returns (int256) {
+        _ownerOf(account);
+        return _balanceOf(account, _idOf(token));
+    }
+
+    /// @inheritdoc IClearinghouse
+    function unsettledOf(uint256 account, uint32 instrument) external view readable returns (int256) {
+        LinearBook.Entry memory entry = LinearBook.find(_accounts[account], instrument);
+        Market storage market = _markets[instrument];
+        if (entry.size == 0) {
+            return entry.quote == 0 ? int256(0) : int256(Perpetual.flatClaim(market.flat, entry.quote));
+        }
+        (MarketHot memory hot, uint256 markWad) = _hotOf(instrument, _pricesFor(instrument));
+        return Perpetual.profit(hot, entry.size, entry.quote, markWad);
+    }
+
+    /// @inheritdoc IClearinghouse
+    function accountOf(uint256 account) external view readable returns (uint256, uint256, uint8, uint256) {
+        Header memory header = _accounts[account].header;
+        return (header.tokens, header.linears, header.model, header.riskBlock);
+    }
+
+    /// @inheritdoc ILiquidationViews
+    function liquidationStateOf(uint256 account) external view returns (uint64 flaggedAt, uint64 steps) {
+        Header memory header = _accounts[account].header;
+        return (header.flaggedAt, header.steps);
+    }
+
+    /// @inheritdoc IClearinghouse
+    function operatorOf(uint256 account, address operator) external view returns (uint64, uint256, uint256) {
+        OperatorGrant memory grant = _operators[account][operator];
+        bool today = _operatorDays[account][operator] == block.timestamp / 1 days;
+        return (grant.validUntil, grant.budgetWad, today ? grant.spentWad : 0);
+    }
+
+    // ------------------------------------------------------------ orders
+
+    /// @inheritdoc IOrderViews
+    function filledOf(bytes32 orderHash) external view returns (uint256) {
+        return _filled[orderHash];
+    }
+
+    /// @inheritdoc IOrderViews
+    function isCancelled(uint256 account, uint256 nonce) external view returns (bool) {
+        return (_cancelled[account][nonce >> 8] >> (nonce & 0xff)) & 1 != 0;
+    }
+
+    /// @inheritdoc IOrderViews
+    function hashOrder(ITrading.Order calldata order) external view returns (bytes32) {
+        return OrderHash.ofOrder(order, OrderHash.domainSeparator());
+    }
+
+    // ------------------------------------------------------------ prices and markets
+
+    /// @inheritdoc ILedger
+    function priceOf(address token) external view returns (uint256) {
+        return IOracleRouter(_router).price(_banks[_idOf(token)].asset);
+    }
+
+    /// @inheritdoc ILedger
+    function markOf(uint32 instrument) external view readable returns (uint256 mark) {
+        if (!_markets[instrument].listed) revert Trade_UnknownInstrument(instrument);
+        Prices memory prices = _pricesFor(instrument);
+        if (Instrument.kind(instrument) == Instrument.SPOT) {
+            return Perpetual.quantise(_indexOf(prices, Instrument.asset(instrument)));
+        }
+        (, mark) = _hotOf(instrument, prices);
+    }
+
+    function _pricesFor(uint32 instrument) private view returns (Prices memory) {
+        return _readPrices((1 << QUOTE) | (1 << Instrument.asset(instrument)));
+    }
+
+    /// @inheritdoc IClearinghouse
+    function marketOf(uint32 instrument)
+        external
+        view
+        readable
+        returns (MarketView memory shown, IListing.MarketConfig memory config)
+    {
+        Market storage market = _markets[instrument];
+        if (!market.listed) revert Trade_UnknownInstrument(instrument);
+        (MarketHot memory hot, MarketSums memory sums) = (market.hot, market.sums);
+        shown = MarketView({
+            funding: hot.funding,
+            lossLong: hot.lossLong,
+            lossShort: hot.lossShort,
+            premium: hot.premium,
+            updatedAt: hot.updatedAt,
+            openInterest: sums.openInterest,
+            pool: sums.pool,
+            residual: sums.residual,
+            quoteLong: sums.quoteLong,
+            quoteShort: sums.quoteShort,
+            flatShares: market.flat.shares,
+            flatIndex: market.flat.index,
+            reduceOnly: market.reduceOnly
+        });
+        config = market.config;
+    }
+
+    // ------------------------------------------------------------ banks
+
+    /// @inheritdoc ILedger
+    function totals(address token)
+        external
+        view
+        readable
+        returns (uint256 deposits, uint256 borrows, uint256 reserves, uint256 insurance)
+    {
+        Bank storage bank = _banks[_idOf(token)];
+        (uint256 depositIndex, uint256 borrowIndex) = Interest.indices(bank);
+        deposits = Rounding.mulDivDown(bank.depositShares, depositIndex, WAD);
+        borrows = Rounding.mulDivUp(bank.borrowShares, borrowIndex, WAD) + bank.uncovered;
+        reserves = _reserves(bank, depositIndex, borrowIndex);
+        insurance = bank.insurance;
+    }
+
+    /// @inheritdoc IClearinghouse
+    function bankOf(address token)
+        external
+        view
+        readable
+        returns (BankView memory shown, IListing.TokenConfig memory config)
+    {
+        uint8 id = _idOf(token);
+        Bank memory bank = _banks[id];
+        shown = BankView({
+            id: id,
+            asset: bank.asset,
+            decimals: bank.decimals,
+            depositIndex: bank.depositIndex,
+            borrowIndex: bank.borrowIndex,
+            depositRate: bank.depositRate,
+            borrowRate: bank.borrowRate,
+            updatedAt: bank.updatedAt,
+            depositShares: bank.depositShares,
+            borrowShares: bank.borrowShares,
+            held: bank.held,
+            pools: bank.pools,
+            fees: bank.fees,
+            uncovered: bank.uncovered
+        });
+        config = IListing.TokenConfig({
+            asset: bank.asset,
+            supplyCap: bank.supplyCap,
+            borrowCap: bank.borrowCap,
+            reserveFactor: bank.reserveFactor,
+            kink: bank.kink,
+            baseRate: bank.baseRate,
+            kinkSlope: bank.kinkSlope,
+            maxSlope: bank.maxSlope
+        });
+    }
+
+    /// @inheritdoc IClearinghouse
+    function tokenAt(uint8 id) external view returns (address) {
+        return _banks[id].token;
+    }
+
+    /// @inheritdoc IClearinghouse
+    function tokenCount() external view returns (uint8) {
+        return _tokenCount;
+    }
+
+    // ------------------------------------------------------------ parameters
+
+    /// @inheritdoc IClearinghouse
+    function premiumConfig() external view returns (IListing.PremiumConfig memory) {
+        return _premium;
+    }
+
+    /// @inheritdoc IClearinghouse
+    function liquidationConfig() external view returns (IListing.LiquidationConfig memory) {
+        return _liquidation;
+    }
+
+    /// @inheritdoc IClearinghouse
+    function pausedUntil() external view returns (uint256) {
+        return _pausedUntil;
+    }
+
+    /// @inheritdoc IClearinghouse
+    function isQuoter(address quoter) external view returns (bool) {
+        return _quoters[quoter];
+    }
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {MAX_LINEARS} from "../libraries/Constants.sol";
+import {ILedgerTypes} from "../interfaces/ILedger.sol";
+import {LedgerStorage} from "./LedgerStorage.sol";
+
+/// @title The packed list of an account's linear positions: two to a slot, and their quotes two to a slot
+library LinearBook {
+    uint256 private constant HALF = 128;
+    uint256 private constant HALF_MASK = (1 << 128) - 1;
+    uint256 private constant INSTRUMENT_SHIFT = 96;
+
+    /// @dev `index == header.linears` where the account has no such position.
+    struct Entry {
+        uint256 index;
+        uint32 instrument;
+        int96 size; // 1e18
+        int128 quote; // USDC 1e18; shares of the flat claims where size is zero
+    }
+
+    /// @notice The instrument and size at one half of a sizes word.
+    function decode(uint256 sizesWord, uint256 index) internal pure returns (uint32 instrument, int96 size) {
+        uint256 half = sizesWord >> ((index & 1) * HALF);
+        instrument = uint32(half >> INSTRUMENT_SHIFT);
+        size = int96(uint96(half));
+    }
+
+    /// @notice The quote at one half of a quotes word.
+    function decodeQuote(uint256 quotesWord, uint256 index) internal pure returns (int128) {
+        return int128(uint128(quotesWord >> ((index & 1) * HALF)));
+    }
+
+    function at(LedgerStorage.Account storage account, uint256 index) internal view returns (Entry memory entry) {
+        entry.index = index;
+        (entry.instrument, entry.size) = decode(account.sizes[index >> 1], index);
+        entry.quote = decodeQuote(account.quotes[index >> 1], index);
+    }
+
+    /// @notice The account's position in an instrument, or an empty entry behind the last one.
+    function find(LedgerStorage.Account storage account, uint32 instrument)
+        internal
+        view
+        returns (Entry memory entry)
+    {
+        uint256 count = account.header.linears;
+        uint256 word;
+        for (uint256 i; i < count; ++i) {
+            if (i & 1 == 0) word = account.sizes[i >> 1];
+            (uint32 found, int96 size) = decode(word, i);
+            if (found == instrument) {
+                return Entry(i, instrument, size, decodeQuote(account.quotes[i >> 1], i));
+            }
+        }
+        return Entry(count, instrument, 0, 0);
+    }
+
+    /// @notice Writes an entry back: appends a new one, moves the last into the place of an emptied one.
+    /// @param accountId The account's number, for the error and the event.
+    function save(LedgerStorage.Account storage account, uint256 accountId, Entry memory entry) internal {
+        uint256 count = account.header.linears;
+        if (entry.size == 0 && entry.quote == 0) {
+            if (entry.index < count) _remove(account, entry.index, count);
+        } else {
+            if (entry.index == count) {
+                if (count == MAX_LINEARS) revert ILedgerTypes.Ledger_TooManyPositions(accountId, MAX_LINEARS);
+                account.header.linears = uint8(count + 1);
+            }
+            _write(account, entry);
+        }
+        emit ILedgerTypes.PositionSet(accountId, entry.instrument, entry.size, entry.quote);
+    }
+
+    function _remove(LedgerStorage.Account storage account, uint256 index, uint256 count) private {
+        uint256 last = count - 1;
+        if (index != last) {
+            Entry memory moved = at(account, last);
+            moved.index = index;
+            _write(account, moved);
+        }
+        _write(account, Entry(last, 0, 0, 0));
+        account.header.linears = uint8(last);
+    }
+
+    function _write(LedgerStorage.Account storage account, Entry memory entry) private {
+        uint256 word = entry.index >> 1;
+        uint256 half = (uint256(entry.instrument) << INSTRUMENT_SHIFT) | uint96(entry.size);
+        uint256 sizesWord = _replace(account.sizes[word], entry.index, half);
+        if (account.sizes[word] != sizesWord) account.sizes[word] = sizesWord;
+        uint256 quotesWord = _replace(account.quotes[word], entry.index, uint128(entry.quote));
+        if (account.quotes[word] != quotesWord) account.quotes[word] = quotesWord;
+    }
+
+    function _replace(uint256 word, uint256 index, uint256 half) private pure returns (uint256) {
+        uint256 shift = (index & 1) * HALF;
+        return (word & ~(HALF_MASK << shift)) | (half << shift);
+    }
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {ILiquidation} from "../interfaces/ILiquidation.sol";
+import {WAD} from "../libraries/Constants.sol";
+import {Valuation} from "./Valuation.sol";
+
+/// @title The accounts a call changes, and what they were before it
+/// @notice The first change of an account in a call copies its packed words to transient storage. At the end of the outermost call each is
+///         checked once, and where the rule compares before with after, both are valued with the same prices (I4).
+/// @dev Transient layout, from base = keccak256(account, seed): base holds the marks, base + 1 the fees paid, base + 2 + i the word at
+///      slot offset i of `LedgerStorage.Account`. The list of touched accounts starts at LIST.
+abstract contract Touched is Valuation {
+    uint256 internal constant TOUCHED = 1;
+    /// @dev The account took a slice as a liquidator: it needs initial margin and may not lose equity, pause or not.
+    uint256 internal constant LIQUIDATOR = 2;
+
+    uint256 private constant LIST = uint256(keccak256("ballast.touched.list"));
+    uint256 private constant SEED = uint256(keccak256("ballast.touched.account"));
+    uint256 private constant FEES = 1;
+    uint256 private constant WORDS = 2;
+    uint256 private constant BALANCES = WORDS + 1;
+    uint256 private constant SIZES = BALANCES + 16;
+    uint256 private constant QUOTES = SIZES + 8;
+
+    uint256 private transient _touchedCount;
+
+    function _touch(uint256 account, uint256 marks) internal {
+        uint256 base = _base(account);
+        uint256 found = _tload(base);
+        if (found & marks == marks && found != 0) return;
+        _tstore(base, found | marks | TOUCHED);
+        if (found != 0) return;
+        uint256 count = _touchedCount;
+        _tstore(LIST + count, account);
+        _touchedCount = count + 1;
+        _copyWords(account, base);
+    }
+
+    function _isTouched(uint256 account) internal view returns (bool) {
+        return _tload(_base(account)) != 0;
+    }
+
+    function _marksOf(uint256 account) internal view returns (uint256) {
+        return _tload(_base(account));
+    }
+
+    function _addFee(uint256 account, uint256 feeWad) internal {
+        uint256 slot = _base(account) + FEES;
+        _tstore(slot, _tload(slot) + feeWad);
+    }
+
+    function _feesOf(uint256 account) internal view returns (uint256) {
+        return _tload(_base(account) + FEES);
+    }
+
+    /// @dev Takes the last touched account off the list and forgets its marks; zero accounts left: returns false.
+    function _popTouched() internal returns (bool any, uint256 account, uint256 marks, uint256 fees) {
+        uint256 count = _touchedCount;
+        if (count == 0) return (false, 0, 0, 0);
+        _touchedCount = count - 1;
+        account = _tload(LIST + count - 1);
+        uint256 base = _base(account);
+        (marks, fees) = (_tload(base), _tload(base + FEES));
+        _tstore(base, 0);
+        _tstore(base + FEES, 0);
+        return (true, account, marks, fees);
+    }
+
+    /// @dev The account as it was when this call first touched it.
+    function _loadBefore(uint256 account) internal view returns (Words memory words) {
+        uint256 base = _base(account);
+        uint256 header = _tload(base + WORDS);
+        (words.tokens, words.linears, words.model) = (uint32(header), uint8(header >> 32), uint8(header >> 40));
+        uint256 count = _balanceWords(words.tokens);
+        words.balances = new uint256[](count);
+        for (uint256 i; i < count; ++i) {
+            if ((words.tokens >> (2 * i)) & 3 != 0) words.balances[i] = _tload(base + BALANCES + i);
+        }
+        count = (words.linears + 1) >> 1;
+        words.sizes = new uint256[](count);
+        words.quotes = new uint256[](count);
+        for (uint256 i; i < count; ++i) {
+            words.sizes[i] = _tload(base + SIZES + i);
+            words.quotes[i] = _tload(base + QUOTES + i);
+        }
+    }
+
+// ------------------------------------------------------------ flag
+
+    /// @dev Equity at or above the target health factor: the only way a flag clears.
+    function _isAtTarget(Health memory health) internal view returns (bool) {
+        if (health.equity < 0) return false;
+        return uint256(health.equity) * WAD >= health.maintenance * _liquidation.target;
+    }
+
+    function _clearFlag(uint256 account) internal {
+        if (_accounts[account].header.flaggedAt == 0) return;
+        _accounts[account].header.flaggedAt = 0;
+        emit ILiquidation.FlagCleared(account);
+    }
+
+    // ------------------------------------------------------------ transient words
+
+    function _copyWords(uint256 account, uint256 base) private {
+        Words memory words = _load(account);
+        _tstore(base + WORDS, words.tokens | (words.linears << 32) | (uint256(words.model) << 40));
+        for (uint256 i; i < words.balances.length; ++i) {
+            if (words.balances[i] != 0) _tstore(base + BALANCES + i, words.balances[i]);
+        }
+        for (uint256 i; i < words.sizes.length; ++i) {
+            _tstore(base + SIZES + i, words.sizes[i]);
+            _tstore(base + QUOTES + i, words.quotes[i]);
+        }
+    }
+
+    function _base(uint256 account) private pure returns (uint256 base) {
+        uint256 seed = SEED;
+        assembly ("memory-safe") {
+            mstore(0, account)
+            mstore(32, seed)
+            base := keccak256(0, 64)
+        }
+    }
+
+    function _tload(uint256 slot) private view returns (uint256 value) {
+        assembly ("memory-safe") {
+            value := tload(slot)
+        }
+    }
+
+    function _tstore(uint256 slot, uint256 value) private {
+        assembly ("memory-safe") {
+            tstore(slot, value)
+        }
+    }
+}

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {IMarginEngine} from "../interfaces/IMarginEngine.sol";
+import {IOracleRouter} from "../interfaces/IOracleRouter.sol";
+import {QUOTE, QUOTE_UNIT, WAD} from "../libraries/Constants.sol";
+import {Rounding} from "../libraries/Rounding.sol";
+import {Instrument} from "../markets/Instrument.sol";
+import {Perpetual} from "../markets/Perpetual.sol";
+import {Banks} from "./Banks.sol";
+import {Interest} from "./Interest.sol";
+import {LinearBook} from "./LinearBook.sol";
+
+/// @title What an account is worth and what it must keep
+/// @notice The ledger values balances and positions at the router's prices; the engine, called with STATICCALL, states the requirement.
+abstract contract Valuation is Banks {
+    /// @dev The packed words of one account, of now or of when the running call first touched it.
+    struct Words {
+        uint256 tokens; // header's bitmap
+        uint256 linears;
+        uint8 model;
+        uint256[] balances; // one entry per word index up to the highest held token
+        uint256[] sizes;
+        uint256[] quotes;
+    }
+
+    /// @dev Prices of the assets one evaluation needs.
+    struct Prices {
+        uint256 assets; // bitmap
+        uint256 deviating; // bitmap
+        uint256[] usd; // one per set bit of `assets`, lowest first, 1e18
+    }
+
+    struct Health {
+        int256 equity;
+        uint256 initial;
+        uint256 maintenance;
+        uint256 deviating; // bitmap of assets
+        uint256 debt; // negative balances and unsettled losses, USDC 1e18
+    }
+
+    // ------------------------------------------------------------ loading
+
+    function _load(uint256 account) internal view returns (Words memory words) {
+        Account storage a = _accounts[account];
+        Header memory header = a.header;
+        (words.tokens, words.linears, words.model) = (header.tokens, header.linears, header.model);
+        uint256 count = _balanceWords(words.tokens);
+        words.balances = new uint256[](count);
+        for (uint256 i; i < count; ++i) {
+            if ((words.tokens >> (2 * i)) & 3 != 0) words.balances[i] = a.balances[i];
+        }
+        count = (words.linears + 1) >> 1;
+        words.sizes = new uint256[](count);
+        words.quotes = new uint256[](count);
+        for (uint256 i; i < count; ++i) {
+            words.sizes[i] = a.sizes[i];
+            words.quotes[i] = a.quotes[i];
+        }
+    }
+
+    /// @dev Words needed for the highest held token.
+    function _balanceWords(uint256 tokens) internal pure returns (uint256 count) {
+        for (; tokens != 0; tokens >>= 2) ++count;
+    }
+
+    /// @dev True where nothing can go wrong whatever the prices: no position and no debt.
+    function _isFree(Words memory words) internal pure returns (bool) {
+        if (words.linears != 0) return false;
+        for (uint256 i; i < words.balances.length; ++i) {
+            uint256 word = words.balances[i];
+            if (int128(uint128(word)) < 0 || int128(uint128(word >> 128)) < 0) return false;
+        }
+        return true;
+    }
+
+    // ------------------------------------------------------------ pricing
+
+    function _assetsOf(Words memory words) internal view returns (uint256 assets) {
+        assets = 1 << QUOTE;
+        for (uint256 tokens = words.tokens >> 1; tokens != 0; tokens &= tokens - 1) {
+            assets |= 1 << _banks[_lowestToken(tokens) + 1].asset;
+        }
+        for (uint256 i; i < words.linears; ++i) {
+            (uint32 instrument,) = LinearBook.decode(words.sizes[i >> 1], i);
+            assets |= 1 << Instrument.asset(instrument);
+        }
+    }
+
+    function _lowestToken(uint256 tokens) internal pure returns (uint8 token) {
+        for (; tokens & 1 == 0; tokens >>= 1) ++token;
+    }
+
+    function _readPrices(uint256 assets) internal view returns (Prices memory prices) {
+        prices.assets = assets;
+        (prices.usd, prices.deviating) = IOracleRouter(_router).prices(assets);
+    }
+
+    /// @dev USDC per unit of an asset, 1e18, rounded down.
+    function _indexOf(Prices memory prices, uint8 asset) internal pure returns (uint256) {
+        if (asset == QUOTE) return WAD;
+        uint256 rank = _countBits(prices.assets & ((1 << asset) - 1));
+        return Rounding.mulDivDown(prices.usd[rank], WAD, prices.usd[0]);
+    }
+
+    /// @dev Index (quantised) and hot state of a perpetual as of now.
+    function _hotOf(uint32 instrument, Prices memory prices)
+        internal
+        view
+        returns (MarketHot memory hot, uint256 markWad)
+    {
+        uint256 index = _indexOf(prices, Instrument.asset(instrument));
+        hot = Perpetual.accrue(_markets[instrument].hot, index, _premium);
+        markWad = Perpetual.mark(index, hot.premium);
+    }
+
+    // ------------------------------------------------------------ health
+
+    function _healthOf(uint256 account) internal view returns (Health memory) {
+        Words memory words = _load(account);
+        return _evaluate(words, _readPrices(_assetsOf(words)));
+    }
+
+    function _evaluate(Words memory words, Prices memory prices) internal view returns (Health memory health) {
+        return _assess(_portfolioOf(words, prices), prices);
+    }
+
+    function _assess(IMarginEngine.Portfolio memory portfolio, Prices memory prices)
+        internal
+        view
+        returns (Health memory health)
+    {
+        (health.equity, health.initial, health.maintenance) = IMarginEngine(_engine).requirement(portfolio);
+        health.deviating = prices.deviating;
+        health.debt = _debtOf(portfolio);
+    }
+
+    function _portfolioOf(Words memory words, Prices memory prices)
+        internal
+        view
+        returns (IMarginEngine.Portfolio memory portfolio)
+    {
+        portfolio.model = words.model;
+        if (words.tokens & 1 != 0) portfolio.cashWad = _tokenAmount(words, QUOTE) * int256(QUOTE_UNIT);
+        uint256 tokens = words.tokens >> 1;
+        portfolio.tokens = new IMarginEngine.TokenLeg[](_countBits(tokens));
+        for (uint256 i; tokens != 0; ++i) {
+            uint8 token = _lowestToken(tokens) + 1;
+            portfolio.tokens[i] = IMarginEngine.TokenLeg(token, _tokenValue(token, _tokenAmount(words, token), prices));
+            tokens &= tokens - 1;
+        }
+        portfolio.linears = new IMarginEngine.LinearLeg[](words.linears);
+        for (uint256 i; i < words.linears; ++i) {
+            portfolio.linears[i] = _linearLeg(words, i, prices);
+        }
+    }
+
+    function _tokenAmount(Words memory words, uint8 token) private view returns (int256) {
+        (uint256 depositIndex, uint256 borrowIndex) = Interest.indices(_banks[token]);
+        return Interest.amountOf(_decodeShares(words.balances[token >> 1], token), depositIndex, borrowIndex);
+    }
+
+    /// @dev USDC 1e18, floored: a debt away from zero.
+    function _tokenValue(uint8 token, int256 amount, Prices memory prices) internal view returns (int256) {
+        Bank storage bank = _banks[token];
+        return Rounding.mulDivFloor(amount, _indexOf(prices, bank.asset), 10 ** bank.decimals);
+    }
+
+    function _linearLeg(Words memory words, uint256 i, Prices memory prices)
+        private
+        view
+        returns (IMarginEngine.LinearLeg memory leg)
+    {
+        int96 size;
+        (leg.instrument, size) = LinearBook.decode(words.sizes[i >> 1], i);
+        int256 quote = LinearBook.decodeQuote(words.quotes[i >> 1], i);
+        if (size == 0) {
+            leg.pnlWad = int256(Perpetual.flatClaim(_markets[leg.instrument].flat, quote));
+        } else {
+            (MarketHot memory hot, uint256 markWad) = _hotOf(leg.instrument, prices);
+            leg.notionalWad = Perpetual.product(size, int256(markWad));
+            leg.pnlWad = Perpetual.profit(hot, size, quote, markWad);
+        }
+    }
+
+    function _debtOf(IMarginEngine.Portfolio memory portfolio) private pure returns (uint256 debt) {
+        if (portfolio.cashWad < 0) debt = uint256(-portfolio.cashWad);
+        for (uint256 i; i < portfolio.tokens.length; ++i) {
+            if (portfolio.tokens[i].valueWad < 0) debt += uint256(-portfolio.tokens[i].valueWad);
+        }
+        for (uint256 i; i < portfolio.linears.length; ++i) {
+            if (portfolio.linears[i].pnlWad < 0) debt += uint256(-portfolio.linears[i].pnlWad);
+        }
+    }
+}

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {ILiquidation} from "../interfaces/ILiquidation.sol";
+import {ILiquidationCallback} from "../interfaces/ILiquidationCallback.sol";
+import {IListing} from "../interfaces/IListing.sol";
+import {IMarginEngine} from "../interfaces/IMarginEngine.sol";
+import {IOracleRouter} from "../interfaces/IOracleRouter.sol";
+import {QUOTE, QUOTE_UNIT, WAD} from "../libraries/Constants.sol";
+import {Rounding} from "../libraries/Rounding.sol";
+import {LedgerStorage} from "../ledger/LedgerStorage.sol";
+import {LinearBook} from "../ledger/LinearBook.sol";
+import {LiquidationMath} from "./LiquidationMath.sol";
+import {LossAllocation} from "./LossAllocation.sol";
+
+/// @title The module of liquidation
+/// @dev Runs by delegatecall from the Clearinghouse. It works under a pause and while prices deviate; it stops where a price of the account is
+///      unusable, and in the sequencer's grace period. Nothing the liquidated owner chooses is called, and no token moves.
+contract LiquidationEngine is ILiquidation, LossAllocation {
+    /// @dev One step while it is worked out.
+    struct Step {
+        int256 equity;
+        uint256 maintenance;
+        uint256 fraction;
+        uint256 accountReward; // USDC 1e18, from the account
+        uint256 fundReward; // USDC 1e18, from insurance
+        uint256 insuranceFee; // USDC 1e18, part of accountReward
+        int256 sliceWad; // value of the tokens taken, without USDC
+        bool moved; // a token or a position changed hands
+    }
+
+    constructor(address authority) LedgerStorage(authority) {}
+
+    // ------------------------------------------------------------ actions
+
+    /// @inheritdoc ILiquidation
+    function liquidate(Liquidation calldata l) external returns (uint256 fraction, int256 paid) {
+        _requireParties(l);
+        Prices memory prices;
+        IMarginEngine.Portfolio memory portfolio;
+        Step memory step;
+        {
+            Words memory words = _load(l.account);
+            prices = _readPrices(_assetsOf(words));
+            portfolio = _portfolioOf(words, prices);
+            Health memory health = _assess(portfolio, prices);
+            (step.equity, step.maintenance) = (health.equity, health.maintenance);
+        }
+        if (step.equity >= int256(step.maintenance)) {
+            revert Liquidation_Healthy(l.account, step.equity, step.maintenance);
+        }
+        Header storage header = _accounts[l.account].header;
+        if (step.equity < 0 && header.riskBlock == block.number) revert Liquidation_InsuranceLocked(l.account);
+        _startClock(l.account, header);
+        _sizeStep(l, step, portfolio, header);
+
+        _touch(l.liquidatorAccount, LIQUIDATOR);
+        paid = _take(l, step, portfolio, prices);
+        if (paid > l.maxPaid) revert Liquidation_PaidAboveMax(paid, l.maxPaid);
+        fraction = step.fraction;
+        header.steps += 1;
+        _requireHealthier(l.account, step, prices);
+        emit Liquidated(
+            l.account,
+            l.liquidatorAccount,
+            header.steps,
+            fraction,
+            paid,
+            step.equity,
+            step.maintenance,
+            step.accountReward,
+            step.fundReward,
+            step.insuranceFee
+        );
+        if (l.callbackData.length != 0) {
+            _admitCallback(msg.sender);
+            ILiquidationCallback(msg.sender).onLiquidate(
+                l.account, l.liquidatorAccount, fraction, paid, l.callbackData
+            );
+            _lock();
+        }
+    }
+
+    /// @inheritdoc ILiquidation
+    function flag(uint256 account) external {
+        if (_isTouched(account)) revert Liquidation_CheckDeferred(account);
+        Health memory health = _healthOf(account);
+        Header storage header = _accounts[account].header;
+        if (health.equity < int256(health.maintenance)) {
+            _startClock(account, header);
+        } else if (header.flaggedAt == 0) {
+            revert Liquidation_Healthy(account, health.equity, health.maintenance);
+        } else if (_isAtTarget(health)) {
+            _clearFlag(account);
+        } else {
+            revert Liquidation_NoFlagChange(account);
+        }
+    }
+
+    // ------------------------------------------------------------ before the step
+
+    function _requireParties(Liquidation calldata l) private view {
+        if (l.account == l.liquidatorAccount) revert Liquidation_OwnAccount(l.account);
+        if (!_mayTrade(l.liquidatorAccount, msg.sender)) revert Ledger_NotAuthorized(l.liquidatorAccount, msg.sender);
+        if (_isTouched(l.account)) revert Liquidation_CheckDeferred(l.account);
+        if (l.maxFraction == 0 || l.maxFraction > WAD) revert Liquidation_FractionBounds(l.maxFraction, WAD);
+        uint64 steps = _accounts[l.account].header.steps;
+        if (l.expectedStep != type(uint64).max && l.expectedStep != steps) {
+            revert Liquidation_Step(l.expectedStep, steps);
+        }
+    }
+
+    function _startClock(uint256 account, Header storage header) private {
+        if (header.flaggedAt != 0) return;
+        header.flaggedAt = uint40(block.timestamp);
+        emit Flagged(account, block.timestamp);
+    }
+
+    /// @dev Fraction and rewards. In the block of the owner's last risky action the reward is the smallest and the fund pays none of it.
+    function _sizeStep(
+        Liquidation calldata l,
+        Step memory step,
+        IMarginEngine.Portfolio memory portfolio,
+        Header storage header
+    ) private view {
+        IListing.LiquidationConfig memory config = _liquidation;
+        bool fresh = header.riskBlock == block.number;
+        uint256 rate =
+            LiquidationMath.rewardRate(step.equity, step.maintenance, _elapsed(header.flaggedAt), config);
+        if (fresh) rate = Rounding.min(rate, config.startRate);
+        uint256 factor = LiquidationMath.healthFactor(step.equity, step.maintenance);
+        uint256 share = Rounding.min(rate, factor);
+
+        step.fraction = LiquidationMath.fractionToTarget(factor, share, config.target);
+        if (step.maintenance == IMarginEngine(_engine).minimumMaintenance()) step.fraction = WAD;
+        uint256 gross = _grossOf(portfolio);
+        bool limited = step.fraction > l.maxFraction;
+        if (limited) step.fraction = l.maxFraction;
+        if (Rounding.mulDivDown(gross, WAD - step.fraction, WAD) < config.dust && step.fraction != WAD) {
+            if (l.maxFraction != WAD) revert Liquidation_DustRemains(step.fraction, l.maxFraction);
+            step.fraction = WAD;
+        }
+        if (step.fraction < l.minFraction) revert Liquidation_FractionBelowMin(step.fraction, l.minFraction);
+
+        uint256 base = Rounding.mulDivDown(step.maintenance, step.fraction, WAD);
+        step.accountReward = Rounding.mulDivDown(base, share, WAD);
+        step.insuranceFee = Rounding.mulDivDown(step.accountReward, config.insuranceFee, WAD);
+        if (!fresh) {
+            step.fundReward = Rounding.min(
+                Rounding.mulDivDown(base, rate - share, WAD),
+                Rounding.mulDivDown(step.maintenance, config.fundStepCap, WAD)
+            );
+        }
+    }
+
+    /// @dev Seconds the reward's clock has run: it starts anew when a sequencer's grace period ends.
+    function _elapsed(uint256 flaggedAt) private view returns (uint256) {
+        uint256 liveAt = IOracleRouter(_router).liveSince();
+        if (liveAt > block.timestamp) revert Liquidation_Grace(liveAt, block.timestamp);
+        return block.timestamp - (flaggedAt > liveAt ? flaggedAt : liveAt);
+    }
+
+    function _grossOf(IMarginEngine.Portfolio memory portfolio) private pure returns (uint256 gross) {
+        gross = Rounding.abs(portfolio.cashWad);
+        for (uint256 i; i < portfolio.tokens.length; ++i) {
+            gross += Rounding.abs(portfolio.tokens[i].valueWad);
+        }
+        for (uint256 i; i < portfolio.linears.length; ++i) {
+            gross += Rounding.abs(portfolio.linears[i].notionalWad);
+        }
+    }
+
+    // ------------------------------------------------------------ the step
+
+    function _take(
+        Liquidation calldata l,
+        Step memory step,
+        IMarginEngine.Portfolio memory portfolio,
+        Prices memory prices
+    ) private returns (int256 paid) {
+        Loss memory loss;
+        uint256[] memory writtenOff = new uint256[](portfolio.tokens.length);
+        if (step.equity < 0) {
+            (loss, writtenOff) = _allocateLoss(l.account, step.fraction, step.equity, portfolio, prices);
+        }
+        _takeTokens(l, step, portfolio, prices, writtenOff);
+        _takePositions(l, step, portfolio, prices);
+        paid = _pay(l, step) + _cashShare(step.fraction, portfolio);
+        if (step.equity < 0) {
+            if (step.fraction == WAD) _writeOffRemainder(l.account, loss);
+            uint256 allocated = loss.insurance + loss.winners + loss.deposits + loss.uncovered;
+            emit LossAllocated(
+                l.account, allocated, loss.insurance, loss.winners, loss.deposits, loss.uncovered
+            );
+        }
+    }
+
+    /// @dev Moves the fraction of every balance but USDC; a debt moves less what was written off of it.
+    function _takeTokens(
+        Liquidation calldata l,
+        Step memory step,
+        IMarginEngine.Portfolio memory portfolio,
+        Prices memory prices,
+        uint256[] memory writtenOff
+    ) private {
+        for (uint256 i; i < portfolio.tokens.length; ++i) {
+            uint8 token = portfolio.tokens[i].token;
+            int256 slice = _balanceOf(l.account, token);
+            if (step.fraction != WAD) {
+                int256 before = slice - int256(writtenOff[i]); // a debt was larger by it
+                slice = Rounding.mulDivTrunc(before, step.fraction, WAD) + int256(writtenOff[i]);
+            }
+            if (slice == 0) continue;
+            _move(l.account, token, -slice);
+            _move(l.liquidatorAccount, token, slice);
+            step.sliceWad += _tokenValue(token, slice, prices);
+            step.moved = true;
+        }
+    }
+
+    /// @dev Moves the fraction of every position at mark; its profit or loss so far stays with the account.
+    function _takePositions(
+        Liquidation calldata l,
+        Step memory step,
+        IMarginEngine.Portfolio memory portfolio,
+        Prices memory prices
+    ) private {
+        for (uint256 i; i < portfolio.linears.length; ++i) {
+            uint32 instrument = portfolio.linears[i].instrument;
+            int256 size = LinearBook.find(_accounts[l.account], instrument).size;
+            if (size == 0) continue;
+            IListing.MarketConfig storage config = _markets[instrument].config;
+            int256 slice = int256(
+                LiquidationMath.sliceOf(Rounding.abs(size), step.fraction, config.lot, config.minSize)
+            );
+            if (size < 0) slice = -slice;
+            Book memory book = _openBook(instrument, prices);
+            _trade(book, l.account, -slice, book.mark);
+            _trade(book, l.liquidatorAccount, slice, book.mark);
+            _settleFlat(book, l.account);
+            _closeBook(book);
+            step.moved = true;
+        }
+    }
+
+    /// @dev Cash of the step, rounded against the liquidator: the account gets the slice's value less its reward, insurance its fee less
+    ///      the fund's reward. Returns what the liquidator paid, USDC 1e18.
+    function _pay(Liquidation calldata l, Step memory step) private returns (int256) {
+        if (!step.moved) (step.accountReward, step.insuranceFee, step.fundReward) = (0, 0, 0);
+        uint256 insurance = _banks[QUOTE].insurance;
+        uint256 fund = _spendFund(step.fundReward / QUOTE_UNIT, insurance);
+        step.fundReward = fund * QUOTE_UNIT;
+        uint256 fee = step.insuranceFee / QUOTE_UNIT;
+        int256 toAccount = -Rounding.mulDivFloor(int256(step.accountReward) - step.sliceWad, 1, QUOTE_UNIT);
+        int256 fromLiquidator = toAccount + int256(fee) - int256(fund);
+        _move(l.account, QUOTE, toAccount);
+        _move(l.liquidatorAccount, QUOTE, -fromLiquidator);
+        if (fee != fund) _setInsurance(insurance + fee - fund);
+        return fromLiquidator * int256(QUOTE_UNIT);
+    }
+
+    /// @dev What the fund may pay of a reward: at most its daily part, and what it has.
+    function _spendFund(uint256 wanted, uint256 insurance) private returns (uint256 units) {
+        if (wanted == 0) return 0;
+        uint40 day = uint40(block.timestamp / 1 days);
+        uint256 spent = _fundDay == day ? _fundSpent : 0;
+        uint256 cap = Rounding.mulDivDown(insurance + spent, _liquidation.fundDayCap, WAD);
+        units = Rounding.min(wanted, cap > spent ? cap - spent : 0);
+        units = Rounding.min(units, insurance);
+        _fundDay = day;
+        _fundSpent = uint128(spent + units); // at most the fund
+    }
+
+    /// @dev The slice's share of the account's cash and unsettled profit: it is priced in `paid` but stays where it is, cash against cash.
+    function _cashShare(uint256 fraction, IMarginEngine.Portfolio memory portfolio) private pure returns (int256) {
+        int256 cash = portfolio.cashWad;
+        for (uint256 i; i < portfolio.linears.length; ++i) {
+            cash += portfolio.linears[i].pnlWad;
+        }
+        return Rounding.mulDivFloor(cash, fraction, WAD);
+    }
+
+    // ------------------------------------------------------------ after the step
+
+    /// @dev No step lowers the health factor (I5); at the target the flag clears.
+    function _requireHealthier(uint256 account, Step memory step, Prices memory prices) private {
+        Words memory words = _load(account);
+        if (_isFree(words)) return _clearFlag(account);
+        Health memory health = _evaluate(words, prices);
+        // cross-multiplied, for a solvent account; with equity below zero the factor is zero before and after, and a
+        // closed account has at most a claim that its market's pool could not pay yet
+        if (step.equity >= 0 && step.fraction != WAD) {
+            bool fell = health.equity < 0
+                || uint256(health.equity) * step.maintenance < uint256(step.equity) * health.maintenance;
+            if (fell) revert Liquidation_HealthFell(account, health.equity, health.maintenance);
+        }
+        if (_isAtTarget(health)) _clearFlag(account);
+    }
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {ILiquidation} from "../interfaces/ILiquidation.sol";
+import {IMarginEngine} from "../interfaces/IMarginEngine.sol";
+import {QUOTE, QUOTE_UNIT, WAD} from "../libraries/Constants.sol";
+import {Rounding} from "../libraries/Rounding.sol";
+import {LinearBook} from "../ledger/LinearBook.sol";
+import {PerpBook} from "../markets/PerpBook.sol";
+
+/// @title Who bears the loss of an insolvent account: insurance, then the winners of its losing markets, then the lenders of its debts
+/// @dev Amounts are USDC in 1e18 unless named units. Each part moves what backs it in the same call, so they add up to the loss.
+///      Nothing here transfers a token, so neither full utilisation nor a hostile token stops it.
+abstract contract LossAllocation is PerpBook {
+    struct Loss {
+        uint256 total;
+        uint256 insurance;
+        uint256 winners;
+        uint256 deposits;
+        uint256 uncovered;
+    }
+
+    /// @dev Allocates the loss of a step of `fraction`. Returns it and, per token leg, the units of debt written off.
+    function _allocateLoss(
+        uint256 account,
+        uint256 fraction,
+        int256 equity,
+        IMarginEngine.Portfolio memory portfolio,
+        Prices memory prices
+    ) internal returns (Loss memory loss, uint256[] memory writtenOff) {
+        loss.total = Rounding.mulDivUp(uint256(-equity), fraction, WAD);
+        loss.insurance = _fromInsurance(account, loss.total);
+        loss.winners = _fromWinners(account, fraction, loss.total - loss.insurance, portfolio, prices);
+        writtenOff = _fromLenders(account, fraction, loss, portfolio, prices);
+    }
+
+    function _fromInsurance(uint256 account, uint256 lossWad) private returns (uint256) {
+        uint256 insurance = _banks[QUOTE].insurance;
+        uint256 units = Rounding.min(insurance, Rounding.divUp(lossWad, QUOTE_UNIT));
+        if (units == 0) return 0;
+        _setInsurance(insurance - units);
+        _credit(account, QUOTE, units);
+        return Rounding.min(units * QUOTE_UNIT, lossWad);
+    }
+
+    /// @dev Each losing market's winners bear their market's part, at most the account's own loss there.
+    function _fromWinners(
+        uint256 account,
+        uint256 fraction,
+        uint256 lossWad,
+        IMarginEngine.Portfolio memory portfolio,
+        Prices memory prices
+    ) private returns (uint256 taken) {
+        uint256 losses;
+        for (uint256 i; i < portfolio.linears.length; ++i) {
+            losses += Rounding.positivePart(-portfolio.linears[i].pnlWad);
+        }
+        if (losses == 0 || lossWad == 0) return 0;
+        for (uint256 i; i < portfolio.linears.length; ++i) {
+            uint256 own = Rounding.positivePart(-portfolio.linears[i].pnlWad);
+            if (own == 0) continue;
+            uint256 part = Rounding.min(
+                Rounding.mulDivDown(lossWad, own, losses), Rounding.mulDivDown(own, fraction, WAD)
+            );
+            Book memory book = _openBook(portfolio.linears[i].instrument, prices);
+            Account storage a = _accounts[account];
+            LinearBook.Entry memory entry = LinearBook.find(a, book.instrument);
+            taken += _haircut(book, entry, part);
+            _closeBook(book);
+            LinearBook.save(a, account, entry);
+        }
+    }
+
+    /// @dev Writes off the account's debts in proportion to their value; the last resort.
+    function _fromLenders(
+        uint256 account,
+        uint256 fraction,
+        Loss memory loss,
+        IMarginEngine.Portfolio memory portfolio,
+        Prices memory prices
+    ) private returns (uint256[] memory writtenOff) {
+        writtenOff = new uint256[](portfolio.tokens.length);
+        uint256 rest = loss.total - loss.insurance - loss.winners;
+        uint256 cashDebt = Rounding.positivePart(-portfolio.cashWad);
+        uint256 debts = cashDebt;
+        for (uint256 i; i < portfolio.tokens.length; ++i) {
+            debts += Rounding.positivePart(-portfolio.tokens[i].valueWad);
+        }
+        if (rest == 0 || debts == 0) return writtenOff;
+        for (uint256 i; i < portfolio.tokens.length; ++i) {
+            uint256 own = Rounding.positivePart(-portfolio.tokens[i].valueWad);
+            if (own == 0) continue;
+            uint8 token = portfolio.tokens[i].token;
+            uint256 debt = Rounding.positivePart(-_balanceOf(account, token));
+            // a part of the debt, by value, so that price and decimals drop out
+            uint256 part = Rounding.min(Rounding.mulDivDown(rest, own, debts), Rounding.mulDivDown(own, fraction, WAD));
+            writtenOff[i] = Rounding.mulDivDown(debt, part, own);
+            uint256 worth = Rounding.min(Rounding.abs(_tokenValue(token, -int256(writtenOff[i]), prices)), part);
+            _writeOffAs(account, token, writtenOff[i], worth, loss);
+        }
+        uint256 cashPart = Rounding.min(Rounding.mulDivDown(rest, cashDebt, debts), Rounding.mulDivDown(cashDebt, fraction, WAD));
+        _writeOffCash(account, cashPart / QUOTE_UNIT, loss);
+    }
+
+    /// @dev What closing the account left of its loss, as USDC debt: fractions of units, and losses of positions that no winner could bear.
+    function _writeOffRemainder(uint256 account, Loss memory loss) internal {
+        uint256 borne = loss.insurance + loss.winners + loss.deposits + loss.uncovered;
+        uint256 rest = loss.total > borne ? Rounding.divUp(loss.total - borne, QUOTE_UNIT) : 0;
+        // a claim on a pool that cannot pay yet backs the rest of the debt
+        uint256 debt = Rounding.positivePart(-_balanceOf(account, QUOTE));
+        bool claims = _accounts[account].header.linears != 0;
+        _writeOffCash(account, claims ? Rounding.min(rest, debt) : debt, loss);
+    }
+
+    function _writeOffCash(uint256 account, uint256 units, Loss memory loss) private {
+        uint256 debt = Rounding.positivePart(-_balanceOf(account, QUOTE));
+        units = Rounding.min(units, debt);
+        _writeOffAs(account, QUOTE, units, units * QUOTE_UNIT, loss);
+    }
+
+    function _writeOffAs(uint256 account, uint8 token, uint256 units, uint256 worth, Loss memory loss) private {
+        if (units == 0) return;
+        (uint256 fromDeposits, uint256 uncovered) = _writeOff(account, token, units);
+        uint256 missing = Rounding.mulDivDown(worth, uncovered, units);
+        loss.uncovered += missing;
+        loss.deposits += worth - missing;
+        emit ILiquidation.DebtWrittenOff(token, units, fromDeposits, uncovered);
+    }
+}
