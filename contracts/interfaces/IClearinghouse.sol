@@ -5,7 +5,7 @@ import {ILedger} from "./ILedger.sol";
 import {ILiquidation, ILiquidationViews} from "./ILiquidation.sol";
 import {IListing} from "./IListing.sol";
 import {IMarginErrors} from "./IMarginEngine.sol";
-import {IOracleErrors} from "./IOracleRouter.sol";
+import {IOracleErrors} from "./IOracleErrors.sol";
 import {IOrderViews, ITrading} from "./ITrading.sol";
 
 /// @title The one contract that users, keepers and liquidators call
@@ -31,8 +31,8 @@ interface IClearinghouse is
         uint256 residual;
         int256 quoteLong;
         int256 quoteShort;
-        uint256 flatShares;
-        uint256 flatIndex;
+        uint256 claimShares;
+        uint256 claimIndex;
         bool reduceOnly;
     }
 
@@ -68,7 +68,7 @@ interface IClearinghouse is
 
     function tokenCount() external view returns (uint8);
 
-    /// @notice Unsettled profit or loss of a position, USDC 1e18.
+    /// @notice Unsettled profit or loss of a position and what the market owes for closed ones, USDC 1e18.
     function unsettledOf(uint256 account, uint32 instrument) external view returns (int256);
 
     /// @notice Packed account header fields, in the order of storage.

@@ -10,7 +10,8 @@ interface ILedgerTypes {
     event Transferred(uint256 indexed from, uint256 indexed to, address indexed token, uint256 amount);
     /// @notice The account's share balance after a change: positive times the deposit index, negative times the borrow index.
     event BalanceSet(uint256 indexed account, uint8 indexed token, int256 shares);
-    /// @notice The account's position after a change.
+    /// @notice The account's position after a change; with bit 31 of `instrument` set, its claim on that market for closed ones: size 0,
+    ///         `quote` shares (1e18) of the market's claims.
     /// @param size Units, 1e18. @param quote USDC in 1e18: unsettled profit is size * (mark - cumulative cost of the side) + quote.
     event PositionSet(uint256 indexed account, uint32 indexed instrument, int256 size, int256 quote);
     /// @notice A bank's indices (1e18) and the rates (1e-17 a second) that hold from this block on.

@@ -40,7 +40,7 @@ interface ILiquidation {
     /// @notice Token units of debt written off: `fromDeposits` lowered the deposit index, `uncovered` nobody could bear yet.
     event DebtWrittenOff(uint8 indexed token, uint256 amount, uint256 fromDeposits, uint256 uncovered);
     /// @notice Unsettled profit taken from a market's winners, USDC 1e18, by group.
-    event WinnersHaircut(uint32 indexed instrument, uint256 fromLongs, uint256 fromShorts, uint256 fromFlat);
+    event WinnersHaircut(uint32 indexed instrument, uint256 fromLongs, uint256 fromShorts, uint256 fromClaims);
 
     error Liquidation_Healthy(uint256 account, int256 equityWad, uint256 maintenanceWad);
     error Liquidation_CheckDeferred(uint256 account);

@@ -47,14 +47,14 @@ interface ITrading {
         uint32 indexed instrument, int256 funding, uint256 lossLong, uint256 lossShort, int256 premium
     );
     /// @notice A market's sums after a change: long open interest (1e18), pool (USDC units), rounding remainder (1e18),
-    ///         and the claims of closed positions that the pool owes: shares times index (both 1e18).
+    ///         and the realised profits that the pool owes: shares times index (both 1e18).
     event PoolSet(
         uint32 indexed instrument,
         uint256 openInterest,
         uint256 pool,
         uint256 residual,
-        uint256 flatShares,
-        uint256 flatIndex
+        uint256 claimShares,
+        uint256 claimIndex
     );
     /// @notice Unsettled profit turned into cash; negative: the account paid. USDC units.
     event Settled(uint256 indexed account, uint32 indexed instrument, int256 amount);
@@ -85,6 +85,7 @@ interface ITrading {
     error Trade_QuoteTime(uint64 time, uint256 earliest, uint256 latest);
     error Trade_QuoteSpread(uint256 bidPrice, uint256 askPrice, uint256 maxSpreadE6);
     error Trade_SettleInsolvent(uint256 account, int256 equityWad);
+    error Trade_LiquidatorRestricted(uint256 account);
 
     /// @notice Trades `size` (1e18, positive) between two orders at the maker's limit. Open to all.
     /// @dev A signature may be empty where the caller is the owner or an operator of that account.

@@ -9,7 +9,7 @@ abstract contract Accounts is Gate {
     uint256 private constant ACCOUNT_BOUND = 1 << 168;
 
     function _ownerOf(uint256 account) internal pure returns (address) {
-        if (account >= ACCOUNT_BOUND) revert Ledger_AccountOutOfRange(account, ACCOUNT_BOUND);
+        if (account >= ACCOUNT_BOUND || account >> 8 == 0) revert Ledger_AccountOutOfRange(account, ACCOUNT_BOUND);
         return address(uint160(account >> 8));
     }
 

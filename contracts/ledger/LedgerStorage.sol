@@ -12,19 +12,19 @@ abstract contract LedgerStorage is AccessManaged {
     /// @dev 26 bytes. `tokens`: bit t is set where the balance of token t is not zero.
     struct Header {
         uint32 tokens;
-        uint8 linears; // positions held, first `linears` entries of sizes and quotes
+        uint8 linears; // entries held: the first `linears` of sizes and quotes
         uint8 model;
         uint40 flaggedAt; // 0: not flagged
         uint32 steps; // liquidation steps
         uint48 riskBlock; // last block in which the owner's side acted while above initial margin
     }
 
-    /// @dev 33 consecutive slots; HealthCheck copies words by their offset, so the order is part of the design.
+    /// @dev 49 slots. An entry is a position, or (size 0, instrument marked as a claim) what a market's pool owes for closed ones.
     struct Account {
         Header header; // slot 0
         uint256[16] balances; // slots 1-16: two int128 share balances a word, token t in word t / 2, even t low
-        uint256[8] sizes; // slots 17-24: two positions a word, each instrument << 96 | int96 size (1e18)
-        uint256[8] quotes; // slots 25-32: their int128 quotes, USDC 1e18; of a flat position: shares of the flat claims
+        uint256[16] sizes; // slots 17-32: two entries a word, each instrument << 96 | int96 size (1e18)
+        uint256[16] quotes; // slots 33-48: their int128 quotes, USDC 1e18; of a claim: shares of the market's claims
     }
 
     struct Bank {
@@ -78,8 +78,8 @@ abstract contract LedgerStorage is AccessManaged {
         int128 quoteShort; // sum of the quotes of short positions
     }
 
-    /// @dev One slot: profits of closed positions that the pool could not pay yet.
-    struct FlatClaims {
+    /// @dev One slot: realised profits that the pool could not pay yet.
+    struct Claims {
         uint128 shares; // 1e18
         uint64 index; // 1e18 = no haircut
     }
@@ -87,7 +87,7 @@ abstract contract LedgerStorage is AccessManaged {
     struct Market {
         MarketHot hot;
         MarketSums sums;
-        FlatClaims flat;
+        Claims claims;
         IListing.MarketConfig config; // two slots
         bool listed;
         bool reduceOnly;

@@ -60,13 +60,13 @@ abstract contract LedgerViews is IClearinghouse, Custody {
 
     /// @inheritdoc IClearinghouse
     function unsettledOf(uint256 account, uint32 instrument) external view readable returns (int256) {
-        LinearBook.Entry memory entry = LinearBook.find(_accounts[account], instrument);
-        Market storage market = _markets[instrument];
-        if (entry.size == 0) {
-            return entry.quote == 0 ? int256(0) : int256(Perpetual.flatClaim(market.flat, entry.quote));
-        }
+        Account storage a = _accounts[account];
+        int128 shares = LinearBook.find(a, instrument | Instrument.CLAIM).quote;
+        int256 claim = int256(Perpetual.claimOf(_markets[instrument].claims, uint256(int256(shares))));
+        LinearBook.Entry memory entry = LinearBook.find(a, instrument);
+        if (entry.size == 0) return claim;
         (MarketHot memory hot, uint256 markWad) = _hotOf(instrument, _pricesFor(instrument));
-        return Perpetual.profit(hot, entry.size, entry.quote, markWad);
+        return claim + Perpetual.profit(hot, entry.size, entry.quote, markWad);
     }
 
     /// @inheritdoc IClearinghouse
@@ -147,8 +147,8 @@ abstract contract LedgerViews is IClearinghouse, Custody {
             residual: sums.residual,
             quoteLong: sums.quoteLong,
             quoteShort: sums.quoteShort,
-            flatShares: market.flat.shares,
-            flatIndex: market.flat.index,
+            claimShares: market.claims.shares,
+            claimIndex: market.claims.index,
             reduceOnly: market.reduceOnly
         });
         config = market.config;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {MAX_LINEARS} from "../libraries/Constants.sol";
+import {MAX_ENTRIES, MAX_LINEARS} from "../libraries/Constants.sol";
 import {ILedgerTypes} from "../interfaces/ILedger.sol";
+import {Instrument} from "../markets/Instrument.sol";
 import {LedgerStorage} from "./LedgerStorage.sol";
 
 /// @title The packed list of an account's linear positions: two to a slot, and their quotes two to a slot
@@ -16,7 +17,7 @@ library LinearBook {
         uint256 index;
         uint32 instrument;
         int96 size; // 1e18
-        int128 quote; // USDC 1e18; shares of the flat claims where size is zero
+        int128 quote; // USDC 1e18; shares of the market's claims where the entry is one
     }
 
     /// @notice The instrument and size at one half of a sizes word.
@@ -63,12 +64,29 @@ library LinearBook {
             if (entry.index < count) _remove(account, entry.index, count);
         } else {
             if (entry.index == count) {
-                if (count == MAX_LINEARS) revert ILedgerTypes.Ledger_TooManyPositions(accountId, MAX_LINEARS);
+                _requireRoom(account, accountId, entry, count);
                 account.header.linears = uint8(count + 1);
             }
             _write(account, entry);
         }
         emit ILedgerTypes.PositionSet(accountId, entry.instrument, entry.size, entry.quote);
+    }
+
+    /// @dev Positions are limited; the claims they leave behind have room of their own.
+    function _requireRoom(
+        LedgerStorage.Account storage account,
+        uint256 accountId,
+        Entry memory entry,
+        uint256 count
+    ) private view {
+        if (count < MAX_LINEARS) return;
+        uint256 positions;
+        for (uint256 i; i < count; ++i) {
+            (uint32 instrument,) = decode(account.sizes[i >> 1], i);
+            if (!Instrument.isClaim(instrument)) ++positions;
+        }
+        bool full = !Instrument.isClaim(entry.instrument) && positions == MAX_LINEARS;
+        if (full || count == MAX_ENTRIES) revert ILedgerTypes.Ledger_TooManyPositions(accountId, MAX_LINEARS);
     }
 
     function _remove(LedgerStorage.Account storage account, uint256 index, uint256 count) private {

@@ -92,7 +92,7 @@ contract Listing is IListing, Banks {
         if (kind == Instrument.SPOT) _requireSpotToken(instrument, config);
         market.listed = true;
         market.hot.updatedAt = uint32(block.timestamp);
-        market.flat.index = uint64(WAD);
+        market.claims.index = uint64(WAD);
         emit MarketListed(instrument, symbol);
         _setMarketConfig(instrument, config);
     }

@@ -21,7 +21,7 @@ abstract contract Touched is Valuation {
     uint256 private constant WORDS = 2;
     uint256 private constant BALANCES = WORDS + 1;
     uint256 private constant SIZES = BALANCES + 16;
-    uint256 private constant QUOTES = SIZES + 8;
+    uint256 private constant QUOTES = SIZES + 16;
 
     uint256 private transient _touchedCount;
 
@@ -29,8 +29,9 @@ abstract contract Touched is Valuation {
         uint256 base = _base(account);
         uint256 found = _tload(base);
         if (found & marks == marks && found != 0) return;
-        _tstore(base, found | marks | TOUCHED);
+        // an account that did something else before is not excused as a liquidator's
         if (found != 0) return;
+        _tstore(base, marks | TOUCHED);
         uint256 count = _touchedCount;
         _tstore(LIST + count, account);
         _touchedCount = count + 1;

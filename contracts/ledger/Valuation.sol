@@ -83,7 +83,7 @@ abstract contract Valuation is Banks {
         }
         for (uint256 i; i < words.linears; ++i) {
             (uint32 instrument,) = LinearBook.decode(words.sizes[i >> 1], i);
-            assets |= 1 << Instrument.asset(instrument);
+            if (!Instrument.isClaim(instrument)) assets |= 1 << Instrument.asset(instrument);
         }
     }
 
@@ -174,8 +174,9 @@ abstract contract Valuation is Banks {
         int96 size;
         (leg.instrument, size) = LinearBook.decode(words.sizes[i >> 1], i);
         int256 quote = LinearBook.decodeQuote(words.quotes[i >> 1], i);
-        if (size == 0) {
-            leg.pnlWad = int256(Perpetual.flatClaim(_markets[leg.instrument].flat, quote));
+        if (Instrument.isClaim(leg.instrument)) {
+            Claims memory claims = _markets[Instrument.market(leg.instrument)].claims;
+            leg.pnlWad = int256(Perpetual.claimOf(claims, uint256(quote)));
         } else {
             (MarketHot memory hot, uint256 markWad) = _hotOf(leg.instrument, prices);
             leg.notionalWad = Perpetual.product(size, int256(markWad));

@@ -8,6 +8,7 @@ import {IMarginEngine} from "../interfaces/IMarginEngine.sol";
 import {IOracleRouter} from "../interfaces/IOracleRouter.sol";
 import {QUOTE, QUOTE_UNIT, WAD} from "../libraries/Constants.sol";
 import {Rounding} from "../libraries/Rounding.sol";
+import {Instrument} from "../markets/Instrument.sol";
 import {LedgerStorage} from "../ledger/LedgerStorage.sol";
 import {LinearBook} from "../ledger/LinearBook.sol";
 import {LiquidationMath} from "./LiquidationMath.sol";
@@ -227,8 +228,8 @@ contract LiquidationEngine is ILiquidation, LossAllocation {
     ) private {
         for (uint256 i; i < portfolio.linears.length; ++i) {
             uint32 instrument = portfolio.linears[i].instrument;
+            if (Instrument.isClaim(instrument)) continue;
             int256 size = LinearBook.find(_accounts[l.account], instrument).size;
-            if (size == 0) continue;
             IListing.MarketConfig storage config = _markets[instrument].config;
             int256 slice = int256(
                 LiquidationMath.sliceOf(Rounding.abs(size), step.fraction, config.lot, config.minSize)
@@ -237,7 +238,7 @@ contract LiquidationEngine is ILiquidation, LossAllocation {
             Book memory book = _openBook(instrument, prices);
             _trade(book, l.account, -slice, book.mark);
             _trade(book, l.liquidatorAccount, slice, book.mark);
-            _settleFlat(book, l.account);
+            _settleClaim(book, l.account);
             _closeBook(book);
             step.moved = true;
         }

@@ -108,7 +108,7 @@ abstract contract LossAllocation is PerpBook {
         uint256 rest = loss.total > borne ? Rounding.divUp(loss.total - borne, QUOTE_UNIT) : 0;
         // a claim on a pool that cannot pay yet backs the rest of the debt
         uint256 debt = Rounding.positivePart(-_balanceOf(account, QUOTE));
-        bool claims = _accounts[account].header.linears != 0;
+        bool claims = _accounts[account].header.linears != 0; // positions are closed by now
         _writeOffCash(account, claims ? Rounding.min(rest, debt) : debt, loss);
     }
 

@@ -68,8 +68,8 @@ library Perpetual {
         return product(size, int256(markWad) - cost(hot, size)) + quote;
     }
 
-    /// @notice Unsettled profit of a closed position: its share of the flat claims, rounded down.
-    function flatClaim(LedgerStorage.FlatClaims memory flat, int256 shares) internal pure returns (uint256) {
-        return Rounding.mulDivDown(uint256(shares), flat.index, WAD);
+    /// @notice USDC 1e18 behind shares of a market's claims, rounded down.
+    function claimOf(LedgerStorage.Claims memory claims, uint256 shares) internal pure returns (uint256) {
+        return Rounding.mulDivDown(shares, claims.index, WAD);
     }
 }

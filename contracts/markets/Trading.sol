@@ -47,6 +47,8 @@ contract Trading is ITrading, Orders, Premium {
         _touch(taker.account, TOUCHED);
 
         Prices memory prices = _readPrices(1 | (1 << Instrument.asset(maker.instrument)));
+        _requireUnrestricted(maker.account, prices);
+        _requireUnrestricted(taker.account, prices);
         uint256 mark = Instrument.kind(maker.instrument) == Instrument.PERPETUAL
             ? _fillPerpetual(maker, makerSide, takerSide, prices, market)
             : _fillSpot(maker, makerSide, takerSide, prices);
@@ -74,14 +76,28 @@ contract Trading is ITrading, Orders, Premium {
         Prices memory prices = _readPrices(_assetsOf(words));
         int256 equity = _evaluate(words, prices).equity;
         if (equity < 0) revert Trade_SettleInsolvent(account, equity);
-        // from the last to the first: an entry that settles to nothing is replaced by the last, which is done already
-        for (uint256 i = words.linears; i != 0; --i) {
-            LinearBook.Entry memory entry = LinearBook.at(_accounts[account], i - 1);
-            Book memory book = _openBook(entry.instrument, prices);
-            _settle(book, account, entry);
-            _closeBook(book);
-            LinearBook.save(_accounts[account], account, entry);
+        for (uint256 i; i < words.linears; ++i) {
+            (uint32 instrument,) = LinearBook.decode(words.sizes[i >> 1], i);
+            if (!Instrument.isClaim(instrument)) _settleMarket(account, instrument, prices);
+            else if (_isClosed(words, instrument)) _settleMarket(account, Instrument.market(instrument), prices);
         }
+    }
+
+    /// @dev A claim whose market the account has no position in: else the position's turn settles it.
+    function _isClosed(Words memory words, uint32 claim) private pure returns (bool) {
+        for (uint256 i; i < words.linears; ++i) {
+            (uint32 instrument,) = LinearBook.decode(words.sizes[i >> 1], i);
+            if (instrument == Instrument.market(claim)) return false;
+        }
+        return true;
+    }
+
+    function _settleMarket(uint256 account, uint32 instrument, Prices memory prices) private {
+        Book memory book = _openBook(instrument, prices);
+        LinearBook.Entry memory entry = LinearBook.find(_accounts[account], instrument);
+        if (entry.size != 0) _settlePosition(book, account, entry);
+        _settleClaim(book, account);
+        _closeBook(book);
     }
 
     /// @inheritdoc ITrading
@@ -119,6 +135,12 @@ contract Trading is ITrading, Orders, Premium {
         if (crossed) revert Trade_LimitCrossed(maker.limitPrice, taker.limitPrice);
     }
 
+    /// @dev A liquidator's account, which the end of the call excuses from pause and deviation for the slice it took, takes no more.
+    function _requireUnrestricted(uint256 account, Prices memory prices) private view {
+        if (_marksOf(account) & LIQUIDATOR == 0) return;
+        if (_pausedUntil > block.timestamp || prices.deviating != 0) revert Trade_LiquidatorRestricted(account);
+    }
+
     function _requireSize(int256 size) private pure {
         if (size == 0 || size != int96(size) || size == type(int96).min) {
             revert Trade_SizeBounds(size, uint96(type(int96).max));
@@ -153,7 +175,7 @@ contract Trading is ITrading, Orders, Premium {
         (takerSide.sizeBefore, takerSide.sizeAfter) = _trade(book, takerSide.account, takerSide.change, maker.limitPrice);
         (makerSide.sizeBefore, makerSide.sizeAfter) = _trade(book, makerSide.account, makerSide.change, maker.limitPrice);
         // a taker who closed with a profit can draw what a closing maker has just paid in
-        if (takerSide.sizeAfter == 0) _settleFlat(book, takerSide.account);
+        _settleClaim(book, takerSide.account);
         uint256 openInterest = book.sums.openInterest;
         uint256 cap = market.config.openInterestCap;
         if (openInterest > before && openInterest > cap) {
