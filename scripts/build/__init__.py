@@ -1,0 +1,1 @@
+"""Set-up and build of this repository: compiler, contract artifacts, lock files."""
