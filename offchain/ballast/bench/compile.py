@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from ballast.errors import BallastError, UsageError
+from ballast.errors import TaskError, UsageError
 
 __all__ = ["OWN_ROOT", "Artifact", "PeerError", "Unit", "compile_unit", "package_version"]
 
@@ -36,7 +36,7 @@ _IMPORT: Final = re.compile(
 _SELECTION: Final = ["abi", "evm.bytecode.object", "evm.bytecode.linkReferences"]
 
 
-class PeerError(BallastError):
+class PeerError(TaskError):
     """A peer could not be compiled, deployed or driven; its rows carry the message as reason."""
 
 

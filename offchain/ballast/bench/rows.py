@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
-from ballast.errors import BallastError
+from ballast.errors import FatalError
 
 __all__ = ["BALLAST", "Row", "RowError", "Unit", "with_ratios"]
 
@@ -18,7 +18,7 @@ Unit = Literal["gas", "s", "1/s", "MB"]
 _RATIO_DIGITS: Final = 4
 
 
-class RowError(BallastError):
+class RowError(FatalError):
     """A row that says nothing: no value and no reason, or a ratio of different units."""
 
 

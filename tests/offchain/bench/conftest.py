@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,18 +12,23 @@ from web3.contract import Contract
 from ballast.bench.chain import Chain
 from ballast.bench.compile import Unit, compile_unit
 from ballast.bench.lending import Actors, Asset, Market
+from ballast.chain.anvil import Anvil
 
 PROJECT = Path(__file__).parents[3]
 EXTRA_COLLATERAL = 3
-USD = 10**8
+FEED_DECIMALS = 8
+USD = 10**FEED_DECIMALS
+MAX_ANSWER = 2**96
 
-SOURCES = Path(__file__).parent / "sol"
 FIXTURES = Unit(
     name="bench-fixtures",
     compiler="solc",
     settings={"optimizer": {"enabled": True, "runs": 200}, "evmVersion": "cancun"},
-    contracts={"Token": "fixtures/Token.sol", "Feed": "fixtures/Feed.sol"},
-    roots={"fixtures/": SOURCES},
+    contracts={
+        "TestToken": "contracts/test/TestToken.sol",
+        "PushedAggregator": "contracts/oracles/PushedAggregator.sol",
+    },
+    roots={"contracts/": PROJECT / "contracts"},
 )
 
 
@@ -46,27 +47,10 @@ def scratch_project(tmp_path: Path, project: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def w3(project: Path) -> Iterator[Web3]:
+def w3() -> Iterator[Web3]:
     """A node of this session's own."""
-    binaries = sorted((project / "node_modules/@foundry-rs").glob("anvil-*/bin/anvil*"))
-    binary = str(binaries[0]) if binaries else shutil.which("anvil")
-    assert binary, "anvil is not installed: run `make setup`"
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    options = ["--port", str(port), "--hardfork", "cancun", "--gas-limit", "60000000", "--silent"]
-    node = subprocess.Popen([binary, *options])
-    try:
-        web3 = Web3(Web3.HTTPProvider(f"http://127.0.0.1:{port}"))
-        deadline = time.monotonic() + 20
-        while not web3.is_connected():
-            assert node.poll() is None, "anvil ended at once"
-            assert time.monotonic() < deadline, "anvil does not answer"
-            time.sleep(0.05)
-        yield web3
-    finally:
-        node.terminate()
-        node.wait(timeout=10)
+    with Anvil() as node:
+        yield Web3(Web3.HTTPProvider(node.url))
 
 
 @pytest.fixture(scope="session")
@@ -85,7 +69,7 @@ def actors(w3: Web3) -> Actors:
 @pytest.fixture(scope="session")
 def token(chain: Chain, market: Market, project: Path) -> Contract:
     """USDC, with all of its functions."""
-    return chain.at(market.usdc.token, compile_unit(FIXTURES, project)["Token"])
+    return chain.at(market.usdc.token, compile_unit(FIXTURES, project)["TestToken"])
 
 
 @pytest.fixture(scope="session")
@@ -94,8 +78,12 @@ def market(chain: Chain, project: Path) -> Market:
     artifacts = compile_unit(FIXTURES, project)
 
     def asset(symbol: str, decimals: int, price: int) -> Asset:
-        token = chain.deploy(artifacts["Token"], symbol, decimals)
-        feed = chain.deploy(artifacts["Feed"], price * USD)
+        token = chain.deploy(artifacts["TestToken"], symbol, symbol, decimals)
+        name = f"{symbol} / USD"
+        feed = chain.deploy(
+            artifacts["PushedAggregator"], chain.governor, FEED_DECIMALS, name, 1, MAX_ANSWER
+        )
+        chain.send(feed.functions.submit(price * USD), chain.governor)
         return Asset(token.address, feed.address)
 
     more = tuple(asset(f"MORE{i}", 18, 100) for i in range(EXTRA_COLLATERAL))
