@@ -25,6 +25,8 @@ interface ILedgerTypes {
     event ReservesCollected(address indexed token, address indexed to, uint256 reserves);
     event OperatorSet(uint256 indexed account, address indexed operator, uint64 validUntil);
     event OperatorBudgetSet(uint256 indexed account, address indexed operator, uint256 budgetWad);
+    /// @notice What an operator has lost of its budget on a day (days since 1970), USDC 1e18.
+    event OperatorSpent(uint256 indexed account, address indexed operator, uint256 day, uint256 spentWad);
     event MarginModelSet(uint256 indexed account, uint8 model);
     event PausedUntil(uint40 until);
 

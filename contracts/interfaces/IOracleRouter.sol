@@ -13,7 +13,7 @@ interface IOracleRouter is IOracleErrors {
         address source; // AggregatorV3
         uint8 decimals; // of the source's answers, compared with it at each read
         uint32 maxAge; // seconds: the feed's heartbeat plus grace
-        uint32 cacheAge; // seconds a synced price serves without a read of the source; 0: only in the block's own second
+        uint32 cacheAge; // seconds a synced price serves later blocks without a read of the source; 0: its own block only
         uint32 maxDeviation; // 1e6 = 100%: beyond it from the slow price, risk-increasing actions stop
         uint32 hardFactor; // 1e6 = 1x: a price above slow * factor or below slow / factor is no price
         uint32 slowRate; // 1e6 = 100%: the most the slow price moves in an hour
@@ -33,7 +33,7 @@ interface IOracleRouter is IOracleErrors {
     /// @return pricesWad One price per set bit, lowest bit first; USD in 1e18.
     /// @return deviating Bitmap of those assets whose price lies further from the slow price than the feed allows.
     /// @dev Reverts with the error of the first guard that fails. Reads a source only where the cached slot is too old, and the
-    ///      sequencer feed only where a slot was not synced in this very second.
+    ///      sequencer feed only where a slot was not synced in this very block.
     function prices(uint256 assets) external view returns (uint256[] memory pricesWad, uint256 deviating);
 
     /// @notice As `prices`, with the slow prices of the same moment: as `sync` would store them, or did where the cached slot serves.
@@ -49,7 +49,7 @@ interface IOracleRouter is IOracleErrors {
     /// @dev Reads no source and works with a dead one. Between syncs it follows the price of the last sync.
     function slowPrice(uint8 asset) external view returns (uint256 slowWad);
 
-    /// @notice The cached slot as the last sync wrote it. From the second `servesUntil` on the source is read again.
+    /// @notice The cached slot as the last sync wrote it. In later blocks the source is read again from the second `servesUntil` on.
     function cached(uint8 asset)
         external
         view
@@ -64,7 +64,7 @@ interface IOracleRouter is IOracleErrors {
 
     /// @notice Reads the sources of a set of assets and writes their cached slots. Open to all.
     /// @dev All or nothing: reverts with the error of the first guard that fails. While the sequencer is not live it writes slots that
-    ///      are never served, so that the slow price goes on.
+    ///      serve nobody, so that the slow price goes on.
     function sync(uint256 assets) external;
 
     /// @notice When the sequencer's grace period ended or ends: 0 where there is no sequencer feed.

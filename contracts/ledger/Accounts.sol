@@ -35,6 +35,7 @@ abstract contract Accounts is Gate {
         if (spent + lossWad > budget) revert Ledger_OperatorBudget(account, operator, lossWad, budget - spent);
         _operatorDays[account][operator] = day;
         grant.spentWad = uint96(spent + lossWad); // at most the budget, which is a uint96
+        emit OperatorSpent(account, operator, day, spent + lossWad);
     }
 
     /// @dev Sets or clears the bit of a token in the header; a new token beyond the limit is refused.

@@ -146,8 +146,8 @@ abstract contract Banks is Accounts {
     function _accrue(Bank storage bank) internal returns (uint256 depositIndex, uint256 borrowIndex) {
         (depositIndex, borrowIndex) = Interest.indices(bank);
         if (bank.updatedAt != uint32(block.timestamp)) {
-            bank.depositIndex = uint72(Rounding.min(depositIndex, type(uint72).max));
-            bank.borrowIndex = uint72(Rounding.min(borrowIndex, type(uint72).max));
+            bank.depositIndex = uint72(depositIndex);
+            bank.borrowIndex = uint72(borrowIndex);
             bank.updatedAt = uint32(block.timestamp);
         }
     }

@@ -14,7 +14,7 @@ library Interest {
     /// @dev Largest borrow rate a curve may reach: the uint32 of the bank's slot.
     uint256 internal constant MAX_RATE = type(uint32).max;
 
-    /// @notice The indices as of now, 1e18.
+    /// @notice The indices as of now, 1e18; they stop at the width of their slot, more than four thousand times the start.
     function indices(LedgerStorage.Bank storage bank)
         internal
         view
@@ -25,6 +25,8 @@ library Interest {
         if (elapsed != 0) {
             depositIndex += Rounding.mulDivDown(depositIndex, bank.depositRate * elapsed, RATE_SCALE);
             borrowIndex += Rounding.mulDivUp(borrowIndex, bank.borrowRate * elapsed, RATE_SCALE);
+            depositIndex = Rounding.min(depositIndex, type(uint72).max);
+            borrowIndex = Rounding.min(borrowIndex, type(uint72).max);
         }
     }
 

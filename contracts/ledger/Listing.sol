@@ -225,6 +225,7 @@ contract Listing is IListing, Banks {
         if (interest > liquid - fees) interest = liquid - fees;
         bank.fees -= uint128(fees);
         bank.held -= uint128(fees + interest);
+        _updateRates(id, bank, depositIndex, borrowIndex);
         emit FeesCollected(token, _tradeFeeRecipient, fees);
         emit ReservesCollected(token, _reserveRecipient, interest);
         if (fees != 0) IERC20(token).safeTransfer(_tradeFeeRecipient, fees);
