@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from ballast.errors import BuildError
 from scripts.build.units import Contract
@@ -20,7 +19,8 @@ SIZE_LIMIT = 24_576
 def select(contracts: Iterable[Contract]) -> list[Contract]:
     """Deployable contracts, libraries with external functions, and interfaces, sorted by name.
 
-    ``BuildError`` when two of them share a name.
+    ``BuildError`` when two of them share a name, or when code would have to be linked: nothing
+    here deploys libraries on their own.
     """
     chosen: dict[str, Contract] = {}
     for contract in contracts:
@@ -30,6 +30,12 @@ def select(contracts: Iterable[Contract]) -> list[Contract]:
             raise BuildError(
                 f"{contract.source}: {contract.name} is also in {other.source}; "
                 "artifacts are found by name, so names must differ"
+            )
+        if contract.link_references:
+            libraries = sorted(name for used in contract.link_references.values() for name in used)
+            raise BuildError(
+                f"{contract.source}: {contract.name} calls {', '.join(libraries)} from outside; "
+                "make the library's functions internal"
             )
         chosen[contract.name] = contract
     return [chosen[name] for name in sorted(chosen)]
@@ -45,16 +51,11 @@ def oversized(contracts: Iterable[Contract], limit: int = SIZE_LIMIT) -> list[Co
 
 
 def write(contracts: Iterable[Contract], folder: Path) -> int:
-    """Makes ``folder`` hold exactly these artifacts; returns how many files changed.
-
-    ``linkReferences`` is there only where the bytecode still needs the addresses of libraries.
-    """
+    """Makes ``folder`` hold exactly these artifacts; returns how many files changed."""
     folder.mkdir(parents=True, exist_ok=True)
     changed, kept = 0, set()
     for contract in contracts:
-        content: dict[str, Any] = {"abi": contract.abi, "bytecode": contract.bytecode}
-        if contract.link_references:
-            content["linkReferences"] = contract.link_references
+        content = {"abi": contract.abi, "bytecode": contract.bytecode}
         path = folder / f"{contract.name}.json"
         kept.add(path)
         text = json.dumps(content, indent=1) + "\n"
