@@ -10,6 +10,8 @@ import {StandardModel} from "./StandardModel.sol";
 contract MarginEngine is IMarginEngine, AccessManaged {
     uint8 private constant STANDARD = 0;
     uint32 private constant MAX_RATE = 1e6;
+    /// @dev Never zero: whoever owes anything has a requirement, so that it can be liquidated and its health factor computed.
+    uint256 private constant MIN_MINIMUM = 0.01e18;
     uint256 private constant MAX_MINIMUM = 1_000e18;
 
     mapping(uint8 token => Rates) private _tokenRates;
@@ -103,6 +105,7 @@ contract MarginEngine is IMarginEngine, AccessManaged {
     }
 
     function _setMinimum(uint256 minimumWad) private {
+        if (minimumWad < MIN_MINIMUM) revert Margin_MinimumBounds(minimumWad, MIN_MINIMUM);
         if (minimumWad > MAX_MINIMUM) revert Margin_MinimumBounds(minimumWad, MAX_MINIMUM);
         _minimumWad = minimumWad;
         emit MinimumMaintenanceSet(minimumWad);
