@@ -88,5 +88,7 @@ def find_compiler(settings: CompilerSettings) -> Compiler:
     """The compiler that set-up installed; ``UsageError`` where there is none."""
     binary = SOLCX_FOLDER / f"solc-v{settings.version}"
     if not binary.exists():
-        raise UsageError(f"solc {settings.version}: no compiler in {SOLCX_FOLDER}; run `make setup`")
+        raise UsageError(
+            f"solc {settings.version}: no compiler in {SOLCX_FOLDER}; run `make setup`"
+        )
     return Compiler(binary, settings)

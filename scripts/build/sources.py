@@ -70,7 +70,9 @@ class SourceTree:
                 content = (self.root / name).read_text(encoding="utf-8")
             except (OSError, UnicodeDecodeError) as error:
                 where = f"{importer}: import of " if importer else ""
-                raise BuildError(f"{where}{name}: {error}; run `make setup` if it is npm's") from None
+                raise BuildError(
+                    f"{where}{name}: {error}; run `make setup` if it is npm's"
+                ) from None
             bare = _strip_comments(content)
             self._read[name] = Source(
                 name=name,

@@ -52,6 +52,8 @@ from pathlib import Path
 prefix = Path(sys.prefix)
 os.environ["SOLCX_BINARY_PATH"] = str(prefix / "solcx")
 os.environ["PATH"] = os.pathsep.join([str(prefix / "bin"), os.environ.get("PATH", os.defpath)])
+# pyproject.toml keeps ape's pytest plugin out of plain runs; here it is wanted.
+os.environ["PYTEST_ADDOPTS"] = "-o addopts= " + os.environ.get("PYTEST_ADDOPTS", "")
 
 from ape._cli import cli
 

@@ -54,7 +54,8 @@ class Unit:
 
 def plan_units(tree: SourceTree, targets: Iterable[str]) -> list[Unit]:
     """Splits the wanted files into units, the largest first."""
-    groups, interfaces = [], []
+    groups: list[tuple[str, ...]] = []
+    interfaces: list[str] = []
     for name in sorted(targets):
         source = tree.get(name)
         if source.deployable:

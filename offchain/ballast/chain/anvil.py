@@ -343,8 +343,7 @@ class Anvil:
         limit = "unlimited" if self._memory_limit is None else str(self._memory_limit // 1024)
         bypass = f"{self.host},{os.environ.get('NO_PROXY', '')}"
         self._process = subprocess.Popen(
-            ["/bin/sh", "-c", _SUPERVISOR, "sh", limit, str(self._folder), str(log_path.resolve())]
-            + command,
+            ["/bin/sh", "-c", _SUPERVISOR, "sh", limit, self._folder, log_path.resolve(), *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
