@@ -12,6 +12,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from ballast.chain.anvil import find_anvil
@@ -23,7 +24,6 @@ __all__ = ["SOLCX_FOLDER", "install_compiler", "link_anvil", "write_ape_shim"]
 SOLCX_FOLDER = Path(sys.prefix) / "solcx"
 PROBE_SECONDS = 5
 DOWNLOAD_SECONDS = 90
-WRAPPER_MARK = "# npm compiler behind a native name"
 
 _DOWNLOAD = """
 import sys, requests, solcx
@@ -34,13 +34,25 @@ requests.get(index, timeout=probe, stream=True).raise_for_status()
 solcx.install_solc(version, solcx_binary_path=folder)
 """
 
-_WRAPPER = """#!/bin/sh
-{mark}
-# The version is baked in: tools ask for it two or three times per compilation.
-case " $* " in
-  *" --version "*) printf '%s\\n' 'solc, the solidity compiler commandline interface' {version}; exit 0 ;;
-esac
-exec {node} {script} "$@"
+# ape compiles a copy of contracts/ in a temporary folder without node_modules, so the project
+# becomes an include path; it must not be named twice, or solc calls every import ambiguous.
+_LAUNCHER = """#!/bin/sh
+# {kind} solc {version}. Written by `make setup`.
+base= key=
+for word; do
+  case $key$word in
+    --version)
+      # Baked in: tools ask two or three times per compilation.
+      printf '%s\\n' {banner}
+      exit 0 ;;
+    --base-path=*) base=${{word#*=}} ;;
+    "--base-path "*) base=$word ;;
+  esac
+  key=
+  [ "$word" = --base-path ] && key="--base-path "
+done
+[ -n "$base" ] && [ "$base" != {root} ] && set -- "$@" --include-path {root}
+exec {command} "$@"
 """
 
 _SHIM = """#!{python}
@@ -71,18 +83,18 @@ def _write_executable(path: Path, text: str) -> None:
     temporary.replace(path)
 
 
-def _works(binary: Path, version: str) -> bool:
-    """Whether ``binary`` runs and says that it is ``version``."""
+def _banner(command: Sequence[str], version: str) -> str | None:
+    """What ``command --version`` prints, None when it does not run or is another version."""
     try:
         answer = subprocess.run(
-            [str(binary), "--version"], capture_output=True, text=True, timeout=30, check=True
+            [*command, "--version"], capture_output=True, text=True, timeout=30, check=True
         )
     except (OSError, subprocess.SubprocessError):
-        return False
-    return f"Version: {version}+commit." in answer.stdout
+        return None
+    return answer.stdout.strip() if f"Version: {version}+commit." in answer.stdout else None
 
 
-def _install_native(version: str, binary: Path) -> bool:
+def _fetch_native(version: str, binary: Path) -> bool:
     """Downloads the native compiler. Any failure at all is a plain False."""
     staging = binary.parent / f"download-{os.getpid()}"
     staging.mkdir(parents=True, exist_ok=True)
@@ -93,61 +105,53 @@ def _install_native(version: str, binary: Path) -> bool:
             timeout=DOWNLOAD_SECONDS,
             check=True,
         )
-        fetched = staging / binary.name
-        if not _works(fetched, version):
-            return False
-        fetched.replace(binary)
-        return True
+        (staging / f"solc-v{version}").replace(binary)
     except (OSError, subprocess.SubprocessError):
         return False
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+    return True
 
 
-def _install_wrapper(version: str, binary: Path) -> None:
-    """Writes the npm compiler's wrapper; ``UsageError`` where node or the package is missing."""
+def install_compiler(version: str) -> str:
+    """Makes ``.venv/solcx/solc-vVERSION`` work; returns "native" or "npm".
+
+    Raises ``UsageError`` where neither the native compiler nor npm's can be had.
+    """
+    native = SOLCX_FOLDER / "native" / f"solc-{version}"
+    if os.environ.get("BALLAST_SOLC", "native") != "npm" and (
+        native.exists() or _fetch_native(version, native)
+    ):
+        banner = _banner([str(native)], version)
+        if banner is not None:
+            _write_launcher("native", version, banner, [str(native)])
+            return "native"
     node = shutil.which("node")
-    script = ROOT / "scripts" / "build" / "solc.cjs"
     if node is None:
         raise UsageError(
             f"solc {version}: no compiler: the native one cannot be downloaded and node is not "
             "installed; install Node.js 18 or newer and run `make setup`"
         )
-    answer = subprocess.run(
-        [node, str(script), "--version"], capture_output=True, text=True, check=False
-    )
-    lines = answer.stdout.splitlines()
-    if answer.returncode != 0 or not lines or f"Version: {version}+" not in lines[-1]:
+    command = [node, str(ROOT / "scripts" / "build" / "solc.cjs")]
+    banner = _banner(command, version)
+    if banner is None:
         raise UsageError(
             f"solc {version}: no compiler: the native one cannot be downloaded and "
             "node_modules/solc is missing or another version; run `make setup` with network"
         )
-    text = _WRAPPER.format(
-        mark=WRAPPER_MARK,
-        version=shlex.quote(lines[-1]),
-        node=shlex.quote(node),
-        script=shlex.quote(str(script)),
-    )
-    _write_executable(binary, text)
-
-
-def install_compiler(version: str) -> str:
-    """Makes ``.venv/solcx/solc-vVERSION`` work; returns "native" or "npm"."""
-    SOLCX_FOLDER.mkdir(parents=True, exist_ok=True)
-    binary = SOLCX_FOLDER / f"solc-v{version}"
-    native_wanted = os.environ.get("BALLAST_SOLC", "native") != "npm"
-    if native_wanted:
-        if binary.exists() and WRAPPER_MARK not in _head(binary) and _works(binary, version):
-            return "native"
-        if _install_native(version, binary):
-            return "native"
-    _install_wrapper(version, binary)
+    _write_launcher("npm", version, banner, command)
     return "npm"
 
 
-def _head(path: Path) -> str:
-    with path.open("rb") as file:
-        return file.read(200).decode("utf-8", errors="replace")
+def _write_launcher(kind: str, version: str, banner: str, command: Sequence[str]) -> None:
+    text = _LAUNCHER.format(
+        kind=kind,
+        version=version,
+        banner=shlex.quote(banner),
+        root=shlex.quote(str(ROOT)),
+        command=shlex.join(command),
+    )
+    _write_executable(SOLCX_FOLDER / f"solc-v{version}", text)
 
 
 def link_anvil() -> Path | None:
