@@ -1,0 +1,102 @@
+"""A perpetual's mark, funding and profit, as ``contracts/markets/Perpetual.sol`` computes them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from ballast.risk.rounding import div_trunc, mul_div_down, mul_div_trunc, signed, wrap_signed
+from ballast.units import E9, WAD
+
+__all__ = ["Hot", "MarketHot", "PremiumTerms", "accrue", "claim_of", "cost", "mark", "profit"]
+
+PRICE_QUANTUM = 10**6
+_HOUR = 3_600
+_UINT32_MAX = 2**32 - 1
+
+
+class MarketHot(Protocol):
+    """A market as stored: costs in USDC per unit and 1e12, the premium in 1e9."""
+
+    @property
+    def funding(self) -> int: ...
+    @property
+    def loss_long(self) -> int: ...
+    @property
+    def loss_short(self) -> int: ...
+    @property
+    def premium(self) -> int: ...
+    @property
+    def updated_at(self) -> int: ...
+
+
+class PremiumTerms(Protocol):
+    """A premium is paid over ``funding_period`` seconds, at most ``funding_cap`` (1e9) an hour."""
+
+    @property
+    def funding_cap(self) -> int: ...
+    @property
+    def funding_period(self) -> int: ...
+
+
+class Hot(NamedTuple):
+    """A market's hot state as of some second, units as stored."""
+
+    funding: int
+    loss_long: int
+    loss_short: int
+    premium: int
+
+
+def accrue(market: MarketHot, index: int, terms: PremiumTerms | None, now: int) -> Hot:
+    """The hot state at second ``now``: funding accrued, the premium decayed; both truncated.
+
+    ``index`` is USDC per unit, 1e18.
+    """
+    stored = Hot(market.funding, market.loss_long, market.loss_short, market.premium)
+    elapsed = (now & _UINT32_MAX) - market.updated_at
+    if elapsed < 0:
+        raise OverflowError("the market was updated later than now, where the contract reverts")
+    if elapsed == 0 or market.premium == 0:
+        return stored
+    if terms is None:
+        raise ZeroDivisionError("a premium without a funding period")
+    period = terms.funding_period
+    within = min(elapsed, period)
+    # the cap is per hour: premium / period * 3600 <= funding_cap
+    cap = terms.funding_cap * period // _HOUR
+    paid = max(-cap, min(cap, market.premium))
+    # integral of the decaying premium, in 1e9 seconds
+    integral = mul_div_trunc(paid, within * (2 * period - within), 2 * period)
+    grown = wrap_signed(mul_div_trunc(integral, index, period * E9 * PRICE_QUANTUM), 64)
+    premium = mul_div_trunc(market.premium, period - within, period)
+    return stored._replace(
+        funding=signed(market.funding + grown, 64), premium=wrap_signed(premium, 32)
+    )
+
+
+def mark(index: int, premium: int) -> int:
+    """USDC per unit, 1e18, rounded down to a multiple of the price quantum."""
+    price = mul_div_down(index, E9 + premium, E9)
+    return price - price % PRICE_QUANTUM
+
+
+def cost(hot: Hot, size: int) -> int:
+    """Cumulative cost per unit of the side a size is on, USDC 1e18."""
+    if size >= 0:
+        return (hot.funding + wrap_signed(hot.loss_long, 64)) * PRICE_QUANTUM
+    return (hot.funding - wrap_signed(hot.loss_short, 64)) * PRICE_QUANTUM
+
+
+def product(size: int, price: int) -> int:
+    """size * price, USDC 1e18, exact for multiples of the quanta."""
+    return div_trunc(signed(size * price), WAD)
+
+
+def profit(hot: Hot, size: int, quote: int, mark_wad: int) -> int:
+    """Unsettled profit of an open position, USDC 1e18."""
+    return product(size, mark_wad - cost(hot, size)) + quote
+
+
+def claim_of(claim_index: int, shares: int) -> int:
+    """USDC 1e18 behind shares of a market's claims, rounded down."""
+    return mul_div_down(shares, claim_index, WAD)
