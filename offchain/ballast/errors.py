@@ -2,17 +2,18 @@
 
 ::
 
-    BallastError                   root; the command line turns it into one line and its exit code
-    ├── UsageError                 the caller must change something: arguments, files, set-up (exit 2)
+    BallastError                   root; the command line prints one line and takes its exit code
+    ├── UsageError                 the caller must change something: arguments, files (exit 2)
     ├── FatalError                 stops a bot: going on would be wrong or useless (exit 1)
     │   ├── BuildError             contracts do not compile, or break the size limit
     │   ├── DeploymentError        a deployment is not, or not any more, what its file says
     │   ├── NodeError              the local chain did not start, or died
     │   ├── IndexingError          the index contradicts the chain and cannot be mended by itself
     │   └── InvariantError         a numbered invariant does not hold
-    └── TaskError                  fails one task; a bot logs it, drops the task and goes on (exit 1)
+    └── TaskError                  fails one task; a bot logs it and goes on with others (exit 1)
         ├── RpcError               a node did not answer, or answered with an error
         ├── TransactionError       a transaction was refused, reverted or got lost
+        │   └── ContractError      a contract reverted with an error of its own, decoded
         ├── ReorgError             the blocks that a result was computed from are gone
         └── StaleDataError         a price or surface is too old to decide on
 
@@ -21,11 +22,12 @@ A message is one line: what is wrong, where, and what would be right.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 __all__ = [
     "BallastError",
     "BuildError",
+    "ContractError",
     "DeploymentError",
     "FatalError",
     "IndexingError",
@@ -89,6 +91,22 @@ class RpcError(TaskError):
 
 class TransactionError(TaskError):
     """A transaction was refused, reverted, or was not mined in time."""
+
+
+class ContractError(TransactionError):
+    """A contract reverted. ``name`` is its custom error (``Error`` and ``Panic`` are Solidity's
+    own, "" is no reason at all); ``arguments`` maps the error's parameter names to their values, in
+    order.
+    """
+
+    def __init__(
+        self, name: str, arguments: dict[str, Any] | None = None, *, data: str = "0x"
+    ) -> None:
+        self.name = name
+        self.arguments = dict(arguments or {})
+        self.data = data
+        shown = ", ".join(f"{key}={value}" for key, value in self.arguments.items())
+        super().__init__(f"{name}({shown})" if name else "reverted without a reason")
 
 
 class ReorgError(TaskError):

@@ -1,0 +1,119 @@
+"""A development node and what only such a node can do: send from any account, move time, go
+back."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from hexbytes import HexBytes
+from web3 import Web3
+from web3.contract.contract import ContractFunction
+from web3.types import RPCEndpoint, TxReceipt
+
+from ballast.chain.reverts import decode_revert
+from ballast.errors import ContractError, RpcError
+
+__all__ = ["LocalNode"]
+
+_GAS = 12_000_000
+
+
+class LocalNode:
+    """Anvil behind ``w3``. Every transaction is mined when ``send`` returns, and a revert
+    raises."""
+
+    w3: Web3
+
+    # ------------------------------------------------------------ transactions
+
+    def rpc(self, method: str, *params: Any) -> Any:
+        """A raw request; ``ContractError`` or ``RpcError`` where the node answers with an error."""
+        response = self.w3.provider.make_request(RPCEndpoint(method), params)
+        if "error" in response:
+            raise RpcError(f"{method}: {response['error']}")
+        return response["result"]
+
+    def send(
+        self, function: ContractFunction, sender: str, *, value: int = 0, gas: int = _GAS
+    ) -> TxReceipt:
+        """Mines one call from ``sender``, which anvil holds or this object knows. ``ContractError``
+        where it reverts."""
+        data = function._encode_transaction_data()
+        return self.send_raw(cast(str, function.address), data, sender, value=value, gas=gas)
+
+    def send_raw(
+        self, to: str, data: str, sender: str, *, value: int = 0, gas: int = _GAS
+    ) -> TxReceipt:
+        """As ``send``, of encoded call data."""
+        request = {"from": sender, "to": to, "data": data, "value": hex(value), "gas": hex(gas)}
+        receipt = self._receipt(self.rpc("eth_sendTransactionSync", request))
+        if receipt["status"] != 1:
+            raise self._reason(receipt)
+        return receipt
+
+    def _receipt(self, raw: dict[str, Any]) -> TxReceipt:
+        """The fields of a receipt as web3 gives them."""
+        numbers = (
+            "status",
+            "gasUsed",
+            "cumulativeGasUsed",
+            "blockNumber",
+            "transactionIndex",
+            "effectiveGasPrice",
+        )
+        shown: dict[str, Any] = {
+            **raw,
+            **{key: int(raw[key], 16) for key in numbers if raw.get(key)},
+        }
+        shown["transactionHash"] = HexBytes(raw["transactionHash"])
+        shown["blockHash"] = HexBytes(raw["blockHash"])
+        shown["logs"] = [self._log(log) for log in raw["logs"]]
+        return cast(TxReceipt, shown)
+
+    @staticmethod
+    def _log(raw: dict[str, Any]) -> dict[str, Any]:
+        return {
+            **raw,
+            "address": Web3.to_checksum_address(raw["address"]),
+            "topics": [HexBytes(topic) for topic in raw["topics"]],
+            "data": HexBytes(raw["data"]),
+            "blockHash": HexBytes(raw["blockHash"]),
+            "transactionHash": HexBytes(raw["transactionHash"]),
+            **{key: int(raw[key], 16) for key in ("blockNumber", "logIndex", "transactionIndex")},
+        }
+
+    def _reason(self, receipt: TxReceipt) -> ContractError:
+        trace = self.rpc(
+            "debug_traceTransaction",
+            Web3.to_hex(receipt["transactionHash"]),
+            {"tracer": "callTracer"},
+        )
+        return decode_revert(bytes.fromhex(str(trace.get("output", "0x")).removeprefix("0x")))
+
+    # ------------------------------------------------------------ time and state
+
+    def now(self) -> int:
+        """Time of the latest block, Unix seconds."""
+        return int(self.w3.eth.get_block("latest")["timestamp"])
+
+    def mine(self, blocks: int = 1, seconds: int = 1) -> None:
+        """Mines empty blocks, ``seconds`` apart."""
+        self.rpc("anvil_mine", hex(blocks), hex(seconds))
+
+    def advance(self, seconds: int) -> None:
+        """Moves time on and mines a block there."""
+        self.rpc("evm_increaseTime", hex(seconds))
+        self.mine()
+
+    def snapshot(self) -> str:
+        """Remembers the state; each snapshot can be reverted to once."""
+        return str(self.rpc("evm_snapshot"))
+
+    def revert(self, snapshot: str) -> None:
+        """Back to a snapshot; ``RpcError`` where it is not known (any more)."""
+        if not self.rpc("evm_revert", snapshot):
+            raise RpcError(f"evm_revert: no snapshot {snapshot}")
+        self._forget()
+
+    def _forget(self) -> None:
+        """Drops what was remembered of a state that is gone."""

@@ -1,0 +1,400 @@
+"""What one network is to look like: the model of ``scripts/params/<network>.yaml``.
+
+Fractions, prices and amounts are decimal strings in the file; a number that YAML would turn into a
+float is an error, because it is not exact. Fields named ``...E6``-like on chain are scaled here, at
+the border, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from ballast import units
+from ballast.errors import UsageError
+
+__all__ = [
+    "DEPLOYER",
+    "AccessParams",
+    "AdminParams",
+    "AssetParams",
+    "ChainParams",
+    "FeedParams",
+    "FeesParams",
+    "InterestParams",
+    "LiquidationParams",
+    "MarginParams",
+    "MarketParams",
+    "NetworkParams",
+    "PremiumParams",
+    "RatesParams",
+    "RoleParams",
+    "SequencerParams",
+    "TokenParams",
+    "known_networks",
+]
+
+#: In place of an address: whoever deploys.
+DEPLOYER = "deployer"
+
+_T = TypeVar("_T")
+
+
+def _guard(convert: Callable[[Any], _T]) -> Callable[[Any], _T]:
+    """Makes a ``UsageError`` of a conversion what pydantic reports with its path."""
+
+    def checked(value: Any) -> _T:
+        try:
+            return convert(value)
+        except UsageError as error:
+            raise ValueError(str(error)) from None
+
+    return checked
+
+
+def _scaled(decimals: int) -> BeforeValidator:
+    return BeforeValidator(_guard(lambda value: units.to_units(value, decimals)))
+
+
+def _holder(value: Any) -> str:
+    return value if value == DEPLOYER else units.parse_address(value)
+
+
+Number = Annotated[Decimal, BeforeValidator(_guard(units.decimal_of))]
+#: 1e6 = 100%.
+RateE6 = Annotated[int, _scaled(6), Field(ge=0)]
+#: 1e9 = 100%.
+RateE9 = Annotated[int, _scaled(9), Field(ge=0)]
+#: 1e18.
+WadNumber = Annotated[int, _scaled(18), Field(ge=0)]
+Seconds = Annotated[int, Field(ge=0, strict=True)]
+AddressText = Annotated[str, BeforeValidator(_guard(units.parse_address))]
+#: An address or ``deployer``.
+Holder = Annotated[str, BeforeValidator(_guard(_holder))]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ChainParams(_Model):
+    """``confirmations`` are blocks above a transaction's; ``block_time`` in seconds is only a
+    pace."""
+
+    id: Annotated[int, Field(gt=0, strict=True)]
+    rpc: str
+    block_time: Annotated[Number, Field(gt=0)]
+    confirmations: Annotated[int, Field(ge=0, strict=True)]
+    explorer: str | None = None
+
+
+class AdminParams(_Model):
+    """Who changes roles: the holder of AccessManager's ADMIN_ROLE after the deployment."""
+
+    holder: Holder | None = None
+    delay: Seconds
+
+
+class RoleParams(AdminParams):
+    """``functions`` maps a contract's name to the functions that this role may call, after
+    ``delay`` seconds."""
+
+    id: Annotated[int, Field(gt=0, lt=2**64 - 1, strict=True)]
+    functions: dict[str, list[str]]
+
+
+class AccessParams(_Model):
+    admin: AdminParams
+    roles: dict[str, RoleParams]
+
+
+class FeesParams(_Model):
+    trade_recipient: Holder | None = None
+    reserve_recipient: Holder | None = None
+
+
+class SequencerParams(_Model):
+    """Chainlink's uptime feed of a rollup."""
+
+    address: AddressText
+    description: str
+    grace: Seconds
+
+
+class MarginParams(_Model):
+    minimum_maintenance: WadNumber
+
+
+class PremiumParams(_Model):
+    premium_cap: RateE9
+    funding_cap_per_hour: RateE9
+    sample_window: Seconds
+    funding_period: Seconds
+    max_quote_age: Seconds
+    max_spread: RateE6
+    min_quotes: Annotated[int, Field(ge=1, le=32, strict=True)]
+
+
+class LiquidationParams(_Model):
+    target: WadNumber
+    start_rate: WadNumber
+    health_slope: WadNumber
+    ramp_rate: WadNumber
+    max_rate: WadNumber
+    ramp_time: Seconds
+    insurance_fee: WadNumber
+    fund_step_cap: WadNumber
+    fund_day_cap: WadNumber
+    dust: WadNumber
+
+
+class FeedParams(_Model):
+    """``pushed``: an aggregator of ours whose first answer is ``price``. ``chainlink``: the public
+    one at ``address``; its ``price`` is only used where a rehearsal replaces public feeds by own
+    ones."""
+
+    kind: Literal["pushed", "chainlink"]
+    address: AddressText | None = None
+    description: str
+    decimals: Annotated[int, Field(ge=0, le=18, strict=True)]
+    poster: Holder = DEPLOYER
+    price: Number | None = None
+    max_age: Seconds
+    cache_age: Seconds
+    max_deviation: RateE6
+    hard_factor: RateE6
+    slow_rate: RateE6
+    min_answer: Number
+    max_answer: Number
+
+    @model_validator(mode="after")
+    def _check(self) -> FeedParams:
+        if self.kind == "chainlink" and self.address is None:
+            raise ValueError("a chainlink feed needs its address")
+        if self.kind == "pushed" and (self.price is None or self.address is not None):
+            raise ValueError("a pushed feed has a price to start with and no address")
+        for value in (self.min_answer, self.max_answer, self.price):
+            if value is not None:
+                _guard(lambda number: units.to_units(number, self.decimals))(value)
+        return self
+
+    def answer(self, price: Decimal) -> int:
+        """A price in the feed's decimals, exact."""
+        return units.to_units(price, self.decimals)
+
+
+class InterestParams(_Model):
+    reserve_factor: RateE6
+    kink: RateE6
+    base_rate: RateE6
+    kink_slope: RateE6
+    max_slope: RateE6
+
+
+class RatesParams(_Model):
+    """Charges of the STANDARD model on an absolute value."""
+
+    maintenance: RateE6
+    initial: RateE6
+
+
+class TokenParams(_Model):
+    """``address``: a token that is there already; without it a mintable test token is deployed."""
+
+    name: str
+    symbol: str
+    decimals: Annotated[int, Field(ge=0, le=18, strict=True)]
+    address: AddressText | None = None
+    supply_cap: Number
+    borrow_cap: Number
+    interest: InterestParams
+    rates: RatesParams | None = None
+
+    def amount(self, whole: Decimal) -> int:
+        """Token units of whole tokens, exact."""
+        return units.to_units(whole, self.decimals)
+
+
+class MarketParams(_Model):
+    symbol: str
+    kind: Literal["spot", "perp"]
+    lot: WadNumber
+    tick: WadNumber
+    min_size: WadNumber
+    maker_fee: RateE6
+    taker_fee: RateE6
+    band: RateE6
+    band_absolute: WadNumber
+    open_interest_cap: WadNumber
+    rates: RatesParams | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> MarketParams:
+        if (self.kind == "perp") != (self.rates is not None):
+            raise ValueError("a perp has rates; a spot market has none, its token has them")
+        return self
+
+
+class AssetParams(_Model):
+    symbol: str
+    feed: FeedParams
+    token: TokenParams
+    markets: list[MarketParams]
+
+
+class NetworkParams(_Model):
+    """Everything that is deployed and set on one network."""
+
+    network: str
+    chain: ChainParams
+    access: AccessParams
+    fees: FeesParams
+    quoters: list[Holder]
+    surface_signers: list[Holder]
+    sequencer: SequencerParams | None
+    margin: MarginParams
+    premium: PremiumParams
+    liquidation: LiquidationParams
+    assets: Annotated[list[AssetParams], Field(min_length=1, max_length=32)]
+
+    @model_validator(mode="after")
+    def _check(self) -> NetworkParams:
+        quote = self.assets[0]
+        if quote.token.decimals != units.QUOTE_DECIMALS or quote.markets or quote.token.rates:
+            raise ValueError(
+                "the first asset is the quote token: 6 decimals, no rates and no markets"
+            )
+        for asset in self.assets[1:]:
+            if asset.token.rates is None:
+                raise ValueError(f"asset {asset.symbol}: its token has no rates")
+        for kind, names in (
+            ("asset", [asset.symbol for asset in self.assets]),
+            ("market", [market.symbol for asset in self.assets for market in asset.markets]),
+            ("role id", [str(role.id) for role in self.access.roles.values()]),
+        ):
+            if len(set(names)) != len(names):
+                raise ValueError(f"two entries share one {kind}")
+        return self
+
+    @classmethod
+    def load(cls, source: str | Path) -> NetworkParams:
+        """From a network's name or a file's path.
+
+        A name is looked up among the files that come with the package. ``UsageError`` names the
+        known networks, or the file and the path inside it of the first thing that is wrong.
+        """
+        if isinstance(source, Path) or source.endswith((".yaml", ".yml")):
+            path = Path(source)
+            if not path.is_file():
+                raise UsageError(f"{path}: not found; give a file like scripts/params/local.yaml")
+        else:
+            found = known_networks()
+            if source not in found:
+                raise UsageError(f"network {source!r}: unknown; known are {', '.join(found)}")
+            path = found[source]
+        return cls.parse(_read_yaml(path), str(path))
+
+    @classmethod
+    def parse(cls, content: Any, origin: str) -> NetworkParams:
+        """From plain data; ``origin`` is what errors name as its source."""
+        try:
+            return cls.model_validate(content)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = _yaml_path(first["loc"])
+            message = first["msg"].removeprefix("Value error, ")
+            raise UsageError(f"{origin}: {where + ': ' if where else ''}{message}") from None
+
+    def with_own_feeds(self) -> NetworkParams:
+        """The same with an own pushed aggregator in place of every public feed, and without a
+        sequencer feed."""
+        assets = []
+        for asset in self.assets:
+            if asset.feed.kind == "chainlink":
+                if asset.feed.price is None:
+                    raise UsageError(
+                        f"assets.{asset.symbol}.feed.price: missing; an own feed starts with it"
+                    )
+                feed = asset.feed.model_copy(update={"kind": "pushed", "address": None})
+                asset = asset.model_copy(update={"feed": feed})
+            assets.append(asset)
+        return self.model_copy(update={"assets": assets, "sequencer": None})
+
+    def with_holders(self, holders: Mapping[str, str]) -> NetworkParams:
+        """The same with holders set: keys are ``admin``, a role's name, ``trade_recipient``,
+        ``reserve_recipient``, or ``all`` for every one that the file leaves open."""
+        fixed = {
+            key: value if value == DEPLOYER else units.parse_address(value)
+            for key, value in holders.items()
+        }
+        names = ["admin", *self.access.roles, "trade_recipient", "reserve_recipient"]
+        for key in fixed:
+            if key != "all" and key not in names:
+                raise UsageError(f"holder {key}: unknown; there are {', '.join(names)}, all")
+
+        def pick(name: str, current: str | None) -> str | None:
+            return fixed.get(name, current or fixed.get("all"))
+
+        access = self.access
+        roles = {
+            name: role.model_copy(update={"holder": pick(name, role.holder)})
+            for name, role in access.roles.items()
+        }
+        admin = access.admin.model_copy(update={"holder": pick("admin", access.admin.holder)})
+        fees = FeesParams.model_construct(
+            trade_recipient=pick("trade_recipient", self.fees.trade_recipient),
+            reserve_recipient=pick("reserve_recipient", self.fees.reserve_recipient),
+        )
+        changed = access.model_copy(update={"admin": admin, "roles": roles})
+        return self.model_copy(update={"access": changed, "fees": fees})
+
+    def require_holders(self, origin: str) -> None:
+        """``UsageError`` at the first holder that is still open."""
+        found = {"access.admin.holder": self.access.admin.holder}
+        found |= {
+            f"access.roles.{name}.holder": role.holder for name, role in self.access.roles.items()
+        }
+        found["fees.trade_recipient"] = self.fees.trade_recipient
+        found["fees.reserve_recipient"] = self.fees.reserve_recipient
+        for path, holder in found.items():
+            if holder is None:
+                name = path.split(".")[-2] if path.endswith(".holder") else path.split(".")[-1]
+                raise UsageError(
+                    f"{origin}: {path}: no address; write one there, or pass --holder {name}=0x..."
+                    " (--holder all=0x... for every open one)"
+                )
+
+
+def known_networks() -> dict[str, Path]:
+    """Parameter files that come with the package, by network name."""
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "params", package.parents[1] / "scripts" / "params"):
+        if folder.is_dir():
+            return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    raise UsageError("parameters: no folder of networks beside the package; install ballast again")
+
+
+def _read_yaml(path: Path) -> Any:
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read: {error}") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "not YAML"
+        raise UsageError(
+            f"{path}{place}: {problem}; give a file like scripts/params/local.yaml"
+        ) from None
+
+
+def _yaml_path(location: tuple[int | str, ...]) -> str:
+    path = ""
+    for part in location:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
+    return path

@@ -1,0 +1,364 @@
+"""The steps from nothing to a deployment, and what the chain must say after each: pure, no I/O.
+
+Each call carries the checks that tell that it is done already; the same checks, read once more at
+the end, are the comparison of a deployment with its parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from eth_utils.abi import function_signature_to_4byte_selector
+from eth_utils.address import to_checksum_address
+
+from ballast.chain.artifacts import artifact
+from ballast.chain.instruments import PERPETUAL, SPOT, instrument_id
+from ballast.chain.params import DEPLOYER, AssetParams, MarketParams, NetworkParams, RatesParams
+from ballast.chain.steps import (
+    Answers,
+    AtLeast,
+    Call,
+    Check,
+    Deploy,
+    EventCheck,
+    Ref,
+    Stage,
+    Step,
+    Target,
+)
+from ballast.errors import UsageError
+
+__all__ = ["ADMIN_ROLE", "build_plan", "instrument_of", "selector_of"]
+
+#: AccessManager's own role of those who change roles.
+ADMIN_ROLE = 0
+
+_MODULES = ("Trading", "LiquidationEngine", "Listing")
+
+
+def selector_of(contract: str, function: str) -> bytes:
+    """The four bytes of an artifact's function; ``UsageError`` where it has no single such one."""
+    found = [
+        entry
+        for entry in artifact(contract)["abi"]
+        if entry["type"] == "function" and entry["name"] == function
+    ]
+    if len(found) != 1:
+        raise UsageError(f"access.roles: {contract} has no function {function}")
+    types = ",".join(_type_of(parameter) for parameter in found[0]["inputs"])
+    return function_signature_to_4byte_selector(f"{function}({types})")
+
+
+def _type_of(parameter: dict[str, Any]) -> str:
+    kind: str = parameter["type"]
+    if not kind.startswith("tuple"):
+        return kind
+    inner = ",".join(_type_of(component) for component in parameter["components"])
+    return f"({inner}){kind[5:]}"
+
+
+def instrument_of(asset: int, market: MarketParams) -> int:
+    """A market's number: of a spot market the serial is the token's id, which is the asset's."""
+    if market.kind == "spot":
+        return instrument_id(SPOT, asset, asset)
+    return instrument_id(PERPETUAL, asset)
+
+
+def build_plan(params: NetworkParams, deployer: str) -> list[Step]:
+    """All steps in order. ``deployer`` stands in for every holder named ``deployer``."""
+    return list(_Planner(params, to_checksum_address(deployer)).steps())
+
+
+@dataclass(frozen=True)
+class _On:
+    """Makes steps and checks of one contract."""
+
+    target: Target
+    contract: str
+
+    def call(
+        self,
+        function: str,
+        args: tuple[Any, ...],
+        *checks: Check | EventCheck,
+        stage: int = Stage.SETTINGS,
+        of: str = "",
+        correction: bool = False,
+    ) -> Call:
+        name = f"{function} {of}" if of else function
+        return Call(name, self.target, self.contract, function, args, stage, checks, correction)
+
+    def check(
+        self,
+        path: str,
+        function: str,
+        args: tuple[Any, ...],
+        wanted: Any,
+        *,
+        pick: int | None = None,
+        otherwise: Check | None = None,
+    ) -> Check:
+        return Check(path, self.target, self.contract, function, args, wanted, pick, otherwise)
+
+
+class _Planner:
+    def __init__(self, params: NetworkParams, deployer: str) -> None:
+        self.params = params
+        self.deployer = deployer
+        self.house = _On(Ref("Clearinghouse"), "Clearinghouse")
+        self.router = _On(Ref("OracleRouter"), "OracleRouter")
+        self.engine = _On(Ref("MarginEngine"), "MarginEngine")
+        self.authority = _On(Ref("AccessManager"), "AccessManager")
+
+    def steps(self) -> Iterator[Step]:
+        assets = list(enumerate(self.params.assets))
+        yield from self._contracts()
+        yield from self._wiring()
+        yield from self._fees()
+        yield from self._minimum()
+        for identifier, asset in assets:
+            yield from self._feed(identifier, asset)
+            yield from self._token(identifier, asset)
+        for identifier, asset in assets:
+            for market in asset.markets:
+                yield from self._market(identifier, market)
+        yield from self._roles()
+        yield from self._handover()
+
+    # ------------------------------------------------------------ contracts
+
+    def _contracts(self) -> Iterator[Deploy]:
+        authority = Ref("AccessManager")
+        minimum = self.params.margin.minimum_maintenance
+        yield Deploy("AccessManager", "AccessManager", (self.deployer,))
+        yield Deploy("OracleRouter", "OracleRouter", (authority,))
+        yield Deploy("MarginEngine", "MarginEngine", (authority, minimum))
+        for module in _MODULES:
+            yield Deploy(module, module, (authority,))
+        modules = tuple(Ref(name) for name in _MODULES)
+        yield Deploy("Clearinghouse", "Clearinghouse", (authority, *modules))
+        for asset in self.params.assets:
+            feed, token = asset.feed, asset.token
+            if token.address is None:
+                named = (token.name, token.symbol, token.decimals)
+                yield Deploy(f"token {asset.symbol}", "TestToken", named)
+            if feed.kind == "pushed":
+                bounds = (feed.answer(feed.min_answer), feed.answer(feed.max_answer))
+                args = (self.deployer, feed.decimals, feed.description, *bounds)
+                yield Deploy(f"feed {asset.symbol}", "PushedAggregator", args)
+
+    # ------------------------------------------------------------ settings of all
+
+    def _wiring(self) -> Iterator[Call]:
+        for name, function, pick in (
+            ("OracleRouter", "setRouter", 3),
+            ("MarginEngine", "setEngine", 4),
+        ):
+            wanted = Ref(name)
+            check = self.house.check(f"contracts.{name}", "modules", (), wanted, pick=pick)
+            yield self.house.call(function, (wanted,), check)
+        sequencer = self.params.sequencer
+        if sequencer is not None:
+            values = (sequencer.address, sequencer.grace)
+            yield self.router.call(
+                "setSequencer",
+                values,
+                self.router.check("sequencer.address", "sequencer", (), values[0], pick=0),
+                self.router.check("sequencer.grace", "sequencer", (), values[1], pick=1),
+            )
+        premium = self.params.premium
+        yield self._set_struct(
+            "premium",
+            "setPremiumConfig",
+            "premiumConfig",
+            premiumCap=premium.premium_cap,
+            fundingCap=premium.funding_cap_per_hour,
+            sampleWindow=premium.sample_window,
+            fundingPeriod=premium.funding_period,
+            maxQuoteAge=premium.max_quote_age,
+            maxSpread=premium.max_spread,
+            minQuotes=premium.min_quotes,
+        )
+        liquidation = self.params.liquidation
+        yield self._set_struct(
+            "liquidation",
+            "setLiquidationConfig",
+            "liquidationConfig",
+            target=liquidation.target,
+            startRate=liquidation.start_rate,
+            healthSlope=liquidation.health_slope,
+            rampRate=liquidation.ramp_rate,
+            maxRate=liquidation.max_rate,
+            rampTime=liquidation.ramp_time,
+            insuranceFee=liquidation.insurance_fee,
+            fundStepCap=liquidation.fund_step_cap,
+            fundDayCap=liquidation.fund_day_cap,
+            dust=liquidation.dust,
+        )
+
+    def _set_struct(self, path: str, function: str, getter: str, **wanted: int) -> Call:
+        return self.house.call(function, (wanted,), self.house.check(path, getter, (), wanted))
+
+    def _fees(self) -> Iterator[Call]:
+        fees = self.params.fees
+        trade, reserve = (
+            self._address(holder) for holder in (fees.trade_recipient, fees.reserve_recipient)
+        )
+        wanted = {"trade": trade, "reserve": reserve}
+        check = EventCheck("fees", self.house.target, "Clearinghouse", "FeeRecipientsSet", wanted)
+        yield self.house.call("setFeeRecipients", (trade, reserve), check)
+        for holder in self.params.quoters:
+            quoter = self._address(holder)
+            allowed = self.house.check(f"quoters.{quoter}", "isQuoter", (quoter,), True)
+            yield self.house.call("setQuoter", (quoter, True), allowed, of=quoter)
+
+    def _minimum(self) -> Iterator[Call]:
+        minimum = self.params.margin.minimum_maintenance
+        path = "margin.minimum_maintenance"
+        check = self.engine.check(path, "minimumMaintenance", (), minimum)
+        yield self.engine.call(
+            "setMinimumMaintenance", (minimum,), check, stage=Stage.CORRECTIONS, correction=True
+        )
+
+    # ------------------------------------------------------------ assets
+
+    def _feed(self, identifier: int, asset: AssetParams) -> Iterator[Call]:
+        feed, path = asset.feed, f"assets.{asset.symbol}.feed"
+        source: Target = feed.address or Ref(f"feed {asset.symbol}")
+        if feed.kind == "pushed":
+            yield from self._own_feed(_On(source, "PushedAggregator"), asset, path)
+        wanted = {
+            "source": source,
+            "decimals": feed.decimals,
+            "maxAge": feed.max_age,
+            "cacheAge": feed.cache_age,
+            "maxDeviation": feed.max_deviation,
+            "hardFactor": feed.hard_factor,
+            "slowRate": feed.slow_rate,
+            "minAnswer": feed.answer(feed.min_answer),
+            "maxAnswer": feed.answer(feed.max_answer),
+        }
+        check = self.router.check(path, "feedOf", (identifier,), wanted)
+        args = (identifier, wanted)
+        yield self.router.call("setFeed", args, check, stage=Stage.FEEDS, of=asset.symbol)
+
+    def _own_feed(self, feed: _On, asset: AssetParams, path: str) -> Iterator[Call]:
+        price = asset.feed.price
+        assert price is not None
+        answered = feed.check(f"{path}.answered", "latestRound", (), AtLeast(1))
+        yield feed.call("submit", (asset.feed.answer(price),), answered, of=asset.symbol)
+        poster = self._address(asset.feed.poster)
+        if poster != self.deployer:
+            # In two steps: the poster accepts. Until then the deployer still posts.
+            owned = feed.check(f"{path}.poster", "owner", (), poster)
+            pending = feed.check(f"{path}.poster", "pendingOwner", (), poster, otherwise=owned)
+            yield feed.call(
+                "transferOwnership", (poster,), pending, stage=Stage.ROLES, of=asset.symbol
+            )
+
+    def _token(self, identifier: int, asset: AssetParams) -> Iterator[Call]:
+        token, path = asset.token, f"assets.{asset.symbol}.token"
+        target: Target = token.address or Ref(f"token {asset.symbol}")
+        config = {
+            "asset": identifier,
+            "supplyCap": token.amount(token.supply_cap),
+            "borrowCap": token.amount(token.borrow_cap),
+            "reserveFactor": token.interest.reserve_factor,
+            "kink": token.interest.kink,
+            "baseRate": token.interest.base_rate,
+            "kinkSlope": token.interest.kink_slope,
+            "maxSlope": token.interest.max_slope,
+        }
+        listed = self.house.check(f"{path}.address", "tokenAt", (identifier,), target)
+        same = self.house.check(path, "bankOf", (target,), config, pick=1)
+        stage = Stage.TOKENS + identifier
+        yield self.house.call("listToken", (target, config), listed, stage=stage, of=asset.symbol)
+        yield self._correction("setTokenConfig", (identifier, config), same, asset.symbol)
+        if token.rates is not None:
+            yield self._set_rates("Token", identifier, token.rates, path, asset.symbol)
+
+    def _market(self, identifier: int, market: MarketParams) -> Iterator[Call]:
+        instrument, path = instrument_of(identifier, market), f"markets.{market.symbol}"
+        config = {
+            "lot": market.lot,
+            "tick": market.tick,
+            "minSize": market.min_size,
+            "makerFee": market.maker_fee,
+            "takerFee": market.taker_fee,
+            "band": market.band,
+            "bandAbsolute": market.band_absolute,
+            "openInterestCap": market.open_interest_cap,
+        }
+        listed = self.house.check(f"{path}.listed", "marketOf", (instrument,), Answers(), pick=0)
+        same = self.house.check(path, "marketOf", (instrument,), config, pick=1)
+        args = (instrument, market.symbol, config)
+        yield self.house.call("listMarket", args, listed, stage=Stage.MARKETS, of=market.symbol)
+        yield self._correction("setMarketConfig", (instrument, config), same, market.symbol)
+        if market.rates is not None:
+            yield self._set_rates("Instrument", instrument, market.rates, path, market.symbol)
+
+    def _correction(self, function: str, args: tuple[Any, ...], check: Check, of: str) -> Call:
+        return self.house.call(
+            function, args, check, stage=Stage.CORRECTIONS, of=of, correction=True
+        )
+
+    def _set_rates(self, kind: str, number: int, rates: RatesParams, path: str, of: str) -> Call:
+        wanted = rates.model_dump()
+        getter = f"{kind.lower()}Rates"
+        check = self.engine.check(f"{path}.rates", getter, (number,), wanted)
+        return self.engine.call(f"set{kind}Rates", (number, wanted), check, of=of)
+
+    # ------------------------------------------------------------ roles
+
+    def _roles(self) -> Iterator[Call]:
+        for name, role in self.params.access.roles.items():
+            path = f"access.roles.{name}"
+            for contract, functions in role.functions.items():
+                selectors = [selector_of(contract, function) for function in functions]
+                checks = (
+                    self.authority.check(
+                        f"{path}.functions.{contract}.{function}",
+                        "getTargetFunctionRole",
+                        (Ref(contract), selector),
+                        role.id,
+                    )
+                    for function, selector in zip(functions, selectors, strict=True)
+                )
+                yield self.authority.call(
+                    "setTargetFunctionRole",
+                    (Ref(contract), selectors, role.id),
+                    *checks,
+                    stage=Stage.ROLES,
+                    of=f"{name} {contract}",
+                )
+            yield self._grant(path, name, role.id, self._address(role.holder), role.delay)
+
+    def _handover(self) -> Iterator[Call]:
+        admin = self.params.access.admin
+        holder = self._address(admin.holder)
+        yield self._grant("access.admin", "admin", ADMIN_ROLE, holder, admin.delay)
+        if holder == self.deployer:
+            return
+        mine = (ADMIN_ROLE, self.deployer)
+        gone = self.authority.check("access.deployer_is_admin", "hasRole", mine, False, pick=0)
+        yield self.authority.call("renounceRole", mine, gone, stage=Stage.HANDOVER, of="admin")
+
+    def _grant(self, path: str, name: str, role: int, holder: str, delay: int) -> Call:
+        held = (role, holder)
+        checks = (
+            self.authority.check(f"{path}.holder", "hasRole", held, True, pick=0),
+            self.authority.check(f"{path}.delay", "hasRole", held, delay, pick=1),
+        )
+        args = (role, holder, delay)
+        # The constructor has made the deployer admin.
+        given = role == ADMIN_ROLE and holder == self.deployer and delay == 0
+        return self.authority.call(
+            "grantRole", args, *checks, stage=Stage.ROLES, of=name, correction=given
+        )
+
+    def _address(self, holder: str | None) -> str:
+        if holder is None:
+            raise UsageError("access: a holder has no address; write one or pass --holder")
+        return self.deployer if holder == DEPLOYER else holder
