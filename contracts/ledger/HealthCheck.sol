@@ -10,6 +10,9 @@ import {Touched} from "./Touched.sol";
 ///      excess must not fall and equity may fall by fees only; below maintenance nothing may grow at all. What a rule compares is valued
 ///      at the end of the call with the same prices, so a batch that changes prices on its way gains nothing.
 abstract contract HealthCheck is Touched {
+    /// @dev What rounding against a liquidator may cost it in a step without reward, USDC 1e18: units of up to eight tokens.
+    int256 private constant LIQUIDATOR_ROUNDING = 0.01e18;
+
     function _checkTouched() internal {
         (bool any, uint256 account, uint256 marks, uint256 fees) = _popTouched();
         while (any) {
@@ -51,7 +54,7 @@ abstract contract HealthCheck is Touched {
         pure
     {
         if (!covered) revert Ledger_BelowInitialMargin(account, current.equity, current.initial);
-        if (current.equity < before.equity) {
+        if (current.equity + LIQUIDATOR_ROUNDING < before.equity) {
             revert Ledger_EquityFell(account, before.equity, current.equity, 0);
         }
     }

@@ -28,6 +28,7 @@ contract LedgerLens {
         uint256 fees;
         uint256 held; // the ledger's count
         uint256 balance; // the token's own
+        int256 surplus; // reserves before any rounding of totals, token units in 1e18, as of the bank's last change
     }
 
     struct MarketState {
@@ -90,5 +91,8 @@ contract LedgerLens {
         (IClearinghouse.BankView memory bank,) = house.bankOf(token);
         (state.pools, state.fees, state.held) = (bank.pools, bank.fees, bank.held);
         state.balance = IERC20(token).balanceOf(address(house));
+        uint256 owned = (bank.held + bank.uncovered) * 1e18 + bank.borrowShares * bank.borrowIndex;
+        uint256 owed = (state.insurance + bank.pools) * 1e18 + bank.depositShares * bank.depositIndex;
+        state.surplus = int256(owned) - int256(owed);
     }
 }

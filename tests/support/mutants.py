@@ -1,0 +1,75 @@
+"""Contracts with one guard planted out, to show what the guard is for and that a test bites.
+
+A mutant is the tree's own source with one passage replaced; it is compiled by the build's compiler and kept in
+the build's cache, so it costs a compilation only when the source changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from unittest.mock import patch
+
+from ballast.chain import artifacts
+from ballast.chain.artifacts import Artifact
+from scripts.build.__main__ import BUILD_FOLDER
+from scripts.build.compiler import find_compiler
+from scripts.build.settings import ROOT, load_settings
+from scripts.build.sources import SourceTree
+from scripts.build.units import Cache, compile_unit, plan_units
+
+__all__ = ["Mutant", "planted"]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """``contract`` is compiled from ``source`` after the only ``old`` in ``path`` became ``new``."""
+
+    name: str
+    contract: str
+    source: str
+    path: str
+    old: str
+    new: str
+
+    def build(self) -> Artifact:
+        """The mutated artifact; ``AssertionError`` where the passage is not there exactly once."""
+        settings = load_settings()
+        compiler = find_compiler(settings)
+        tree = SourceTree(ROOT, settings.remappings)
+        original = tree.get(self.path)
+        assert original.content.count(self.old) == 1, f"{self.name}: not once in {self.path}"
+        content = original.content.replace(self.old, self.new)
+        digest = hashlib.sha256(content.encode()).hexdigest()
+        tree._read[self.path] = replace(original, content=content, digest=digest)
+        (unit,) = plan_units(tree, [self.source])
+        cache = Cache(BUILD_FOLDER / "mutants")
+        key = unit.key(compiler.version, settings.standard_json())
+        contracts = cache.load(key)
+        if contracts is None:
+            contracts, _ = compile_unit(compiler, unit)
+            cache.store(key, contracts)
+        (made,) = [contract for contract in contracts if contract.name == self.contract]
+        return Artifact(abi=made.abi, bytecode=made.bytecode)
+
+
+@contextmanager
+def planted(*mutants: Mutant) -> Iterator[None]:
+    """While open, whoever asks for an artifact gets the mutants' in place of the genuine ones."""
+    genuine = artifacts._FOLDER
+    with TemporaryDirectory() as folder:
+        for entry in genuine.iterdir():
+            (Path(folder) / entry.name).symlink_to(str(entry))
+        for mutant in mutants:
+            path = Path(folder) / f"{mutant.contract}.json"
+            path.unlink()
+            path.write_text(json.dumps(mutant.build()), "utf-8")
+        with patch.object(artifacts, "_FOLDER", Path(folder)):
+            artifacts.artifact.cache_clear()
+            yield
+    artifacts.artifact.cache_clear()
