@@ -35,9 +35,7 @@ class Compiler:
 
     def _ask_version(self) -> str:
         try:
-            answer = subprocess.run(
-                [str(self.binary), "--version"], capture_output=True, text=True, check=True
-            ).stdout
+            answer = subprocess.run([str(self.binary), "--version"], capture_output=True, text=True, check=True).stdout
         except (OSError, subprocess.CalledProcessError) as error:
             raise UsageError(f"{self.binary}: does not run ({error}); run `make setup`") from None
         match = re.search(r"Version: (\d+\.\d+\.\d+\+commit\.\w+)", answer)
@@ -88,7 +86,5 @@ def find_compiler(settings: CompilerSettings) -> Compiler:
     """The compiler that set-up installed; ``UsageError`` where there is none."""
     binary = SOLCX_FOLDER / f"solc-v{settings.version}"
     if not binary.exists():
-        raise UsageError(
-            f"solc {settings.version}: no compiler in {SOLCX_FOLDER}; run `make setup`"
-        )
+        raise UsageError(f"solc {settings.version}: no compiler in {SOLCX_FOLDER}; run `make setup`")
     return Compiler(binary, settings)

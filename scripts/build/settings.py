@@ -46,8 +46,7 @@ def load_settings(path: Path = ROOT / "ape-config.yaml") -> CompilerSettings:
     try:
         section = yaml.safe_load(path.read_text(encoding="utf-8"))["solidity"]
         remappings = tuple(
-            (prefix, target)
-            for prefix, target in (item.split("=", 1) for item in section["import_remapping"])
+            (prefix, target) for prefix, target in (item.split("=", 1) for item in section["import_remapping"])
         )
         return CompilerSettings(
             version=str(section["version"]),
@@ -61,6 +60,5 @@ def load_settings(path: Path = ROOT / "ape-config.yaml") -> CompilerSettings:
         raise UsageError(f"{path}: not found; it holds the compiler settings") from None
     except (KeyError, TypeError, ValueError, yaml.YAMLError) as error:
         raise UsageError(
-            f"{path}: solidity: {error!r}; needs version, evm_version, optimize, "
-            "optimization_runs and import_remapping"
+            f"{path}: solidity: {error!r}; needs version, evm_version, optimize, optimization_runs and import_remapping"
         ) from None

@@ -15,10 +15,9 @@ __all__ = ["Source", "SourceTree"]
 
 # Strings come before comments in the alternation, so that "https://…" is no comment.
 _TOKEN = re.compile(r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|//[^\n]*|/\*.*?\*/', re.DOTALL)
-_IMPORT = re.compile(r'^[ \t]*import\s+(?:[^"\';]*?\bfrom\s+)?["\']([^"\']+)["\']', re.MULTILINE)
-_DECLARED = re.compile(
-    r"^[ \t]*(abstract\s+contract|contract|library|interface)\s+(\w+)", re.MULTILINE
-)
+_START = r"(?:^|(?<=[;}]))\s*"
+_IMPORT = re.compile(_START + r'import\s+(?:[^"\';]*?\bfrom\s+)?["\']([^"\']+)["\']', re.MULTILINE)
+_DECLARED = re.compile(_START + r"(abstract\s+contract|contract|library|interface)\s+(\w+)", re.MULTILINE)
 _CALLABLE = re.compile(r"\b(?:external|public)\b")
 
 
@@ -42,8 +41,9 @@ class Source:
         return "contract" in kinds or ("library" in kinds and self.callable)
 
 
-def _strip_comments(text: str) -> str:
-    return _TOKEN.sub(lambda token: token[0] if token[0][0] in "\"'" else " ", text)
+def _strip_comments(text: str, *, strings: bool = False) -> str:
+    """``text`` without comments, and without strings too if told so."""
+    return _TOKEN.sub(lambda token: token[0] if token[0][0] in "\"'" and not strings else " ", text)
 
 
 @dataclass
@@ -70,15 +70,14 @@ class SourceTree:
                 content = (self.root / name).read_text(encoding="utf-8")
             except (OSError, UnicodeDecodeError) as error:
                 where = f"{importer}: import of " if importer else ""
-                raise BuildError(
-                    f"{where}{name}: {error}; run `make setup` if it is npm's"
-                ) from None
-            bare = _strip_comments(content)
+                raise BuildError(f"{where}{name}: {error}; run `make setup` if it is npm's") from None
+            text = _strip_comments(content)
+            bare = _strip_comments(content, strings=True)
             self._read[name] = Source(
                 name=name,
                 content=content,
                 digest=hashlib.sha256(content.encode()).hexdigest(),
-                imports=tuple(self.unit_name(path, name) for path in _IMPORT.findall(bare)),
+                imports=tuple(self.unit_name(path, name) for path in _IMPORT.findall(text)),
                 kinds={name: kind.split()[0] for kind, name in _DECLARED.findall(bare)},
                 callable=_CALLABLE.search(bare) is not None,
             )

@@ -86,9 +86,7 @@ def _write_executable(path: Path, text: str) -> None:
 def _banner(command: Sequence[str], version: str) -> str | None:
     """What ``command --version`` prints, None when it does not run or is another version."""
     try:
-        answer = subprocess.run(
-            [*command, "--version"], capture_output=True, text=True, timeout=30, check=True
-        )
+        answer = subprocess.run([*command, "--version"], capture_output=True, text=True, timeout=30, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
     return answer.stdout.strip() if f"Version: {version}+commit." in answer.stdout else None
@@ -119,9 +117,7 @@ def install_compiler(version: str) -> str:
     Raises ``UsageError`` where neither the native compiler nor npm's can be had.
     """
     native = SOLCX_FOLDER / "native" / f"solc-{version}"
-    if os.environ.get("BALLAST_SOLC", "native") != "npm" and (
-        native.exists() or _fetch_native(version, native)
-    ):
+    if os.environ.get("BALLAST_SOLC", "native") != "npm" and (native.exists() or _fetch_native(version, native)):
         banner = _banner([str(native)], version)
         if banner is not None:
             _write_launcher("native", version, banner, [str(native)])
