@@ -64,8 +64,9 @@ from pathlib import Path
 prefix = Path(sys.prefix)
 os.environ["SOLCX_BINARY_PATH"] = str(prefix / "solcx")
 os.environ["PATH"] = os.pathsep.join([str(prefix / "bin"), os.environ.get("PATH", os.defpath)])
-# pyproject.toml keeps ape's pytest plugin out of plain runs; here it is wanted.
-os.environ["PYTEST_ADDOPTS"] = "-o addopts= " + os.environ.get("PYTEST_ADDOPTS", "")
+# pyproject.toml keeps ape's pytest plugin out of plain runs, and makes warnings errors, ape's too.
+pytest_options = "-o addopts=--import-mode=importlib -o filterwarnings=default "
+os.environ["PYTEST_ADDOPTS"] = pytest_options + os.environ.get("PYTEST_ADDOPTS", "")
 
 from ape._cli import cli
 

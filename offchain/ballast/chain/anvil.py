@@ -266,9 +266,7 @@ class Anvil:
     def rpc(self, method: str, *params: Any, timeout: float = 30.0) -> Any:
         """Calls one JSON-RPC method and returns its result; ``RpcError`` on any failure."""
         body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)})
-        request = urllib.request.Request(
-            self.url, body.encode(), {"Content-Type": "application/json"}
-        )
+        request = urllib.request.Request(self.url, body.encode(), {"Content-Type": "application/json"})
         # Straight to the loopback address, whatever proxy the environment names.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
@@ -343,7 +341,7 @@ class Anvil:
         limit = "unlimited" if self._memory_limit is None else str(self._memory_limit // 1024)
         bypass = f"{self.host},{os.environ.get('NO_PROXY', '')}"
         self._process = subprocess.Popen(
-            ["/bin/sh", "-c", _SUPERVISOR, "sh", limit, self._folder, log_path.resolve(), *command],
+            ["/bin/sh", "-c", _SUPERVISOR, "node-keeper", limit, self._folder, log_path.resolve(), *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
