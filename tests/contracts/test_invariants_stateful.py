@@ -1,7 +1,7 @@
-"""Random walks over deposit, withdraw, fill, batch, price, time, quotes, settle and liquidate: I1 to I7 after every step.
+"""Random walks over all that users, keepers and feeds do: I1 to I7 hold after every step.
 
-The short walk runs with the other tests, the long one (>= 20,000 steps) in ``make fuzz``. Three planted bugs are each found by
-the same walk.
+The short walk runs with the other tests, the long one (>= 20,000 steps) in ``make fuzz``. Three planted bugs are
+each found by the same walk.
 """
 
 from __future__ import annotations
@@ -54,7 +54,11 @@ def chain() -> Iterator[LocalChain]:
         yield started
 
 
-def run(chain: LocalChain, size: tuple[int, int], phases: tuple[Phase, ...] = (Phase.generate, Phase.shrink)) -> Walk:
+def run(
+    chain: LocalChain,
+    size: tuple[int, int],
+    phases: tuple[Phase, ...] = (Phase.generate, Phase.shrink),
+) -> Walk:
     """Runs the machine over one chain; each example starts from the fresh deployment."""
     walk = Walk(chain)
 

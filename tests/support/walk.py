@@ -224,7 +224,10 @@ class Walk:
         account = self._weakest(state)
         who, liquidator = self._account()
         fraction = self.rng.choice((WAD, WAD, WAD, WAD // 3, WAD // 50))
-        return self.world.send(self.world.liquidate_call(account, liquidator, fraction), who), {account, liquidator}
+        return self.world.send(self.world.liquidate_call(account, liquidator, fraction), who), {
+            account,
+            liquidator,
+        }
 
     def _flag(self, state: State) -> tuple[Outcome, set[int]]:
         account = self._weakest(state)
