@@ -73,7 +73,7 @@ def _slack(history: History, transaction: Transaction, ledger: Ledger) -> int:
     the step of a haircut. USDC, 1e18.
     """
     values = Values.before(transaction, history.tokens)
-    units = 2 * QUOTE_UNIT + (values.of_units() if values else 0)
+    units: int = 2 * QUOTE_UNIT + (values.of_units() if values else 0)
     steps: int = sum(
         market.open_interest * _HAIRCUT_QUANTUM // WAD + 1 for market in ledger.markets.values()
     )
