@@ -19,15 +19,23 @@ from ballast.chain.artifacts import artifact
 from ballast.chain.deployment import Deployment, TokenEntry
 from ballast.chain.journal import Journal
 from ballast.chain.params import DEPLOYER, NetworkParams
-from ballast.chain.plan import ADMIN_ROLE, build_plan, instrument_of
+from ballast.chain.plan import ADMIN_ROLE, SEQUENCER_FEED, build_plan, instrument_of
 from ballast.chain.reads import Reader, resolve
 from ballast.chain.rpc import require_chain
-from ballast.chain.sender import Record, Sender
+from ballast.chain.sender import Record, Sender, current_fees
 from ballast.chain.signers import Signer
 from ballast.chain.steps import Deploy, Step
 from ballast.errors import DeploymentError, UsageError
 
-__all__ = ["CORE", "create_address", "creation_code", "deploy", "describe", "known_addresses"]
+__all__ = [
+    "CORE",
+    "create_address",
+    "creation_code",
+    "deploy",
+    "describe",
+    "known_addresses",
+    "open_journal",
+]
 
 #: Contracts that a deployment file names, besides ``Vault``.
 CORE = (
@@ -43,35 +51,47 @@ CORE = (
 LOCAL_CHAIN_ID = 31337
 
 
+def open_journal(w3: Web3, params: NetworkParams, sender: str, path: Path | None = None) -> Journal:
+    """The journal of this deployment, begun or found at ``path``; without one it is kept in memory.
+
+    ``UsageError`` where the node is of another chain, or the file is of another deployment.
+    """
+    require_chain(w3, params.chain.id, f"network {params.network}")
+    genesis = w3.eth.get_block(0).get("hash")
+    assert genesis is not None
+    return Journal.open(
+        path,
+        network=params.network,
+        chain_id=params.chain.id,
+        genesis=genesis.to_0x_hex(),
+        sender=sender,
+        start_block=w3.eth.block_number,
+        disposable=params.chain.id == LOCAL_CHAIN_ID,
+    )
+
+
 def deploy(
     w3: Web3,
     params: NetworkParams,
     signer: Signer,
     journal_path: Path | None = None,
     *,
+    journal: Journal | None = None,
     known: Deployment | None = None,
     notify: Callable[[Record], None] = lambda record: None,
 ) -> Deployment:
     """Brings a chain to what ``params`` say, and returns where everything is.
 
-    With ``journal_path`` it can be killed at any point and run again: nothing is deployed twice.
-    ``known`` is a finished deployment whose journal is not there. Raises ``UsageError`` before
-    anything is sent where an input is wrong, ``DeploymentError`` or ``TransactionError`` where a
-    step fails.
+    With ``journal_path`` (or an open ``journal``) it can be killed at any point and run again:
+    nothing is deployed twice. ``known`` is a finished deployment, whose contracts are kept.
+    Raises ``UsageError`` before anything is sent where an input is wrong, ``DeploymentError`` or
+    ``TransactionError`` where a step fails.
     """
     require_chain(w3, params.chain.id, f"network {params.network}")
-    genesis = w3.eth.get_block(0).get("hash")
-    assert genesis is not None
-    with Journal.open(
-        journal_path,
-        network=params.network,
-        chain_id=params.chain.id,
-        genesis=genesis.to_0x_hex(),
-        sender=signer.address,
-        start_block=w3.eth.block_number,
-        disposable=params.chain.id == LOCAL_CHAIN_ID,
-    ) as journal:
+    if journal is not None:
         return _Deployer(w3, params, signer, journal, known, notify).run()
+    with open_journal(w3, params, signer.address, journal_path) as opened:
+        return _Deployer(w3, params, signer, opened, known, notify).run()
 
 
 class _Deployer:
@@ -92,6 +112,7 @@ class _Deployer:
         self.notify = notify
         self.known = known
         self.addresses: dict[str, str] = known_addresses(known) if known is not None else {}
+        self.start_block = journal.start_block if known is None else known.start_block
         self.fresh = not journal.steps and known is None
 
     def run(self) -> Deployment:
@@ -100,13 +121,10 @@ class _Deployer:
             self.sender.reconcile()
             self._adopt(plan)
             self._require_authority(plan)
-        for _, stage in groupby(
-            sorted(plan, key=lambda step: step.stage), key=lambda step: step.stage
-        ):
+        for _, stage in groupby(sorted(plan, key=lambda step: step.stage), key=lambda step: step.stage):
             self._run_stage(list(stage))
         self.sender.confirm(self.params.chain.confirmations)
-        start = self.known.start_block if self.known is not None else self.journal.start_block
-        return describe(self.params, self.addresses, start, self.signer.address)
+        return describe(self.params, self.addresses, self.start_block, self.signer.address)
 
     def _adopt(self, plan: list[Step]) -> None:
         """Takes the addresses of what the journal says is there."""
@@ -118,15 +136,11 @@ class _Deployer:
             self.addresses[step.name] = entry.address
         for step in plan:
             entry = self.journal.steps.get(step.name)
-            if (
-                isinstance(step, Deploy)
-                and entry is not None
-                and entry.digest != self._digest_of(step)
-            ):
+            if isinstance(step, Deploy) and entry is not None and entry.digest != self._digest_of(step):
                 raise UsageError(
                     f"{self.journal.path}: {step.name} was deployed with other code or arguments"
                     " than now; go on with"
-                    " those it was begun with, or move the file away to deploy anew"
+                    " those it was begun with, or move the journal and the deployment file away to deploy anew"
                 )
 
     def _require_authority(self, plan: list[Step]) -> None:
@@ -136,9 +150,7 @@ class _Deployer:
             return
         reader = self._reader()
         contract = reader.contract("AccessManager", manager)
-        if contract.functions.hasRole(ADMIN_ROLE, to_checksum_address(self.signer.address)).call()[
-            0
-        ]:
+        if contract.functions.hasRole(ADMIN_ROLE, to_checksum_address(self.signer.address)).call()[0]:
             return
         open_steps = [step for step in plan if not self._is_done(step, reader)]
         if open_steps:
@@ -156,7 +168,7 @@ class _Deployer:
             if self._is_done(step, reader):
                 self.notify(Record(step.name, "skipped"))
                 continue
-            fees = fees or self.sender.fees()
+            fees = fees or current_fees(self.w3)
             if isinstance(step, Deploy):
                 address = create_address(self.signer.address, self.sender.nonce())
                 self.addresses[step.name] = address
@@ -182,7 +194,7 @@ class _Deployer:
             return False  # a contract it asks is not deployed yet
 
     def _reader(self) -> Reader:
-        return Reader(self.w3, self.addresses, self.journal.start_block)
+        return Reader(self.w3, self.addresses, self.start_block)
 
     def _digest_of(self, step: Deploy) -> str:
         return _digest(creation_code(step, self.addresses))
@@ -206,12 +218,12 @@ def creation_code(step: Deploy, addresses: dict[str, str]) -> bytes:
     return bytes.fromhex(str(data).removeprefix("0x"))
 
 
-def describe(
-    params: NetworkParams, addresses: dict[str, str], start_block: int, deployer: str
-) -> Deployment:
+def describe(params: NetworkParams, addresses: dict[str, str], start_block: int, deployer: str) -> Deployment:
     """The deployment file's content."""
     contracts = {name: addresses[name] for name in CORE}
     contracts["Vault"] = contracts["Clearinghouse"]
+    if params.sequencer is not None:
+        contracts[SEQUENCER_FEED] = params.sequencer.address or addresses[SEQUENCER_FEED]
     tokens, feeds, instruments = {}, {}, {}
     for identifier, asset in enumerate(params.assets):
         token = asset.token.address or addresses[f"token {asset.symbol}"]
@@ -234,6 +246,7 @@ def describe(
 
 def known_addresses(deployment: Deployment) -> dict[str, str]:
     """Addresses by step name, from a deployment file."""
-    found = {name: deployment.contracts[name] for name in CORE if name in deployment.contracts}
+    named = (*CORE, SEQUENCER_FEED)
+    found = {name: deployment.contracts[name] for name in named if name in deployment.contracts}
     found |= {f"token {symbol}": token.address for symbol, token in deployment.tokens.items()}
     return found | {f"feed {symbol}": address for symbol, address in deployment.feeds.items()}

@@ -112,15 +112,12 @@ class Journal:
         try:
             found = _Content.model_validate(json.loads(self.path.read_text(encoding="utf-8")))
         except (OSError, ValueError, ValidationError):
-            raise UsageError(
-                f"{self.path}: not a journal of a deployment; move it away to start anew"
-            ) from None
+            raise UsageError(f"{self.path}: not a journal of a deployment; move it away to start anew") from None
         if (found.chain_id, found.genesis) != (fresh.chain_id, fresh.genesis):
             if disposable and found.chain_id == fresh.chain_id:
                 return fresh
             raise UsageError(
-                f"{self.path}: is of another chain (id {found.chain_id}); connect to that one, or"
-                " move the file away"
+                f"{self.path}: is of another chain (id {found.chain_id}); connect to that one, or move the file away"
             )
         if found.sender != fresh.sender:
             raise UsageError(
@@ -140,9 +137,7 @@ class Journal:
         except OSError:
             self._file.close()
             self._file = None
-            raise UsageError(
-                f"{self.path}: another deployment is at work with it; wait for its end"
-            ) from None
+            raise UsageError(f"{self.path}: another deployment is at work with it; wait for its end") from None
 
     # ------------------------------------------------------------ entries
 
@@ -171,17 +166,20 @@ class Journal:
         return max([pending, *(entry.nonce + 1 for entry in self.steps.values())])
 
     def save(self) -> None:
-        if self.path is not None:
+        """Writes the file; one that would say nothing is not begun."""
+        if self.path is not None and (self.steps or self.path.exists()):
             write_atomically(self.path, json.dumps(self._content.model_dump(), indent=1) + "\n")
+
+    def copy(self) -> Journal:
+        """The same in memory: for a rehearsal that must not touch the file."""
+        return Journal(None, self._content.model_copy(deep=True))
 
     # ------------------------------------------------------------ life
 
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
-            self._file = (
-                None  # the lock file stays: removing it would let two processes lock two files
-            )
+            self._file = None  # the lock file stays: removing it would let two processes lock two files
 
     def __enter__(self) -> Journal:
         return self

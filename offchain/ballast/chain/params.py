@@ -119,11 +119,20 @@ class FeesParams(_Model):
 
 
 class SequencerParams(_Model):
-    """Chainlink's uptime feed of a rollup."""
+    """A rollup's uptime feed. ``pushed``: one of ours, whose poster reports an outage with answer
+    1."""
 
-    address: AddressText
+    kind: Literal["pushed", "chainlink"]
+    address: AddressText | None = None
     description: str
+    poster: Holder = DEPLOYER
     grace: Seconds
+
+    @model_validator(mode="after")
+    def _check(self) -> SequencerParams:
+        if (self.kind == "chainlink") != (self.address is not None):
+            raise ValueError("a chainlink feed has an address, a pushed one has none")
+        return self
 
 
 class MarginParams(_Model):

@@ -30,10 +30,20 @@ from ballast.chain.steps import (
 )
 from ballast.errors import UsageError
 
-__all__ = ["ADMIN_ROLE", "build_plan", "instrument_of", "selector_of"]
+__all__ = [
+    "ADMIN_ROLE",
+    "SEQUENCER_FEED",
+    "build_plan",
+    "instrument_of",
+    "public_checks",
+    "selector_of",
+]
 
 #: AccessManager's own role of those who change roles.
 ADMIN_ROLE = 0
+
+#: Step, and contract in the deployment file, of a rollup's uptime feed.
+SEQUENCER_FEED = "SequencerFeed"
 
 _MODULES = ("Trading", "LiquidationEngine", "Listing")
 
@@ -69,6 +79,24 @@ def instrument_of(asset: int, market: MarketParams) -> int:
 def build_plan(params: NetworkParams, deployer: str) -> list[Step]:
     """All steps in order. ``deployer`` stands in for every holder named ``deployer``."""
     return list(_Planner(params, to_checksum_address(deployer)).steps())
+
+
+def public_checks(params: NetworkParams) -> list[Check]:
+    """What must hold of the feeds and tokens themselves; of public ones before anything is sent."""
+    checks: list[Check] = []
+    for asset in params.assets:
+        path, feed, token = f"assets.{asset.symbol}", asset.feed, asset.token
+        source = _On(feed.address or Ref(f"feed {asset.symbol}"), "PushedAggregator")
+        checks.append(source.check(f"{path}.feed.decimals", "decimals", (), feed.decimals))
+        checks.append(source.check(f"{path}.feed.description", "description", (), feed.description))
+        coin = _On(token.address or Ref(f"token {asset.symbol}"), "TestToken")
+        checks.append(coin.check(f"{path}.token.decimals", "decimals", (), token.decimals))
+        checks.append(coin.check(f"{path}.token.symbol", "symbol", (), token.symbol))
+    if params.sequencer is not None:
+        source = _On(params.sequencer.address or Ref(SEQUENCER_FEED), "PushedAggregator")
+        says = params.sequencer.description
+        checks.append(source.check("sequencer.description", "description", (), says))
+    return checks
 
 
 @dataclass(frozen=True)
@@ -139,6 +167,9 @@ class _Planner:
             yield Deploy(module, module, (authority,))
         modules = tuple(Ref(name) for name in _MODULES)
         yield Deploy("Clearinghouse", "Clearinghouse", (authority, *modules))
+        sequencer = self.params.sequencer
+        if sequencer is not None and sequencer.kind == "pushed":
+            yield self._aggregator(SEQUENCER_FEED, 0, sequencer.description, 0, 1)
         for asset in self.params.assets:
             feed, token = asset.feed, asset.token
             if token.address is None:
@@ -146,8 +177,11 @@ class _Planner:
                 yield Deploy(f"token {asset.symbol}", "TestToken", named)
             if feed.kind == "pushed":
                 bounds = (feed.answer(feed.min_answer), feed.answer(feed.max_answer))
-                args = (self.deployer, feed.decimals, feed.description, *bounds)
-                yield Deploy(f"feed {asset.symbol}", "PushedAggregator", args)
+                name = f"feed {asset.symbol}"
+                yield self._aggregator(name, feed.decimals, feed.description, *bounds)
+
+    def _aggregator(self, name: str, decimals: int, says: str, low: int, high: int) -> Deploy:
+        return Deploy(name, "PushedAggregator", (self.deployer, decimals, says, low, high))
 
     # ------------------------------------------------------------ settings of all
 
@@ -159,15 +193,7 @@ class _Planner:
             wanted = Ref(name)
             check = self.house.check(f"contracts.{name}", "modules", (), wanted, pick=pick)
             yield self.house.call(function, (wanted,), check)
-        sequencer = self.params.sequencer
-        if sequencer is not None:
-            values = (sequencer.address, sequencer.grace)
-            yield self.router.call(
-                "setSequencer",
-                values,
-                self.router.check("sequencer.address", "sequencer", (), values[0], pick=0),
-                self.router.check("sequencer.grace", "sequencer", (), values[1], pick=1),
-            )
+        yield from self._sequencer()
         premium = self.params.premium
         yield self._set_struct(
             "premium",
@@ -222,13 +248,30 @@ class _Planner:
             "setMinimumMaintenance", (minimum,), check, stage=Stage.CORRECTIONS, correction=True
         )
 
+    def _sequencer(self) -> Iterator[Call]:
+        sequencer = self.params.sequencer
+        if sequencer is None:
+            return
+        source: Target = sequencer.address or Ref(SEQUENCER_FEED)
+        if sequencer.kind == "pushed":
+            own = _On(source, "PushedAggregator")
+            up = 0
+            yield from self._own_feed(own, "sequencer", up, sequencer.poster, "sequencer")
+        source_is = self.router.check("sequencer.address", "sequencer", (), source, pick=0)
+        grace_is = self.router.check("sequencer.grace", "sequencer", (), sequencer.grace, pick=1)
+        args = (source, sequencer.grace)
+        yield self.router.call("setSequencer", args, source_is, grace_is, stage=Stage.FEEDS)
+
     # ------------------------------------------------------------ assets
 
     def _feed(self, identifier: int, asset: AssetParams) -> Iterator[Call]:
         feed, path = asset.feed, f"assets.{asset.symbol}.feed"
         source: Target = feed.address or Ref(f"feed {asset.symbol}")
         if feed.kind == "pushed":
-            yield from self._own_feed(_On(source, "PushedAggregator"), asset, path)
+            assert feed.price is not None
+            own = _On(source, "PushedAggregator")
+            answer = feed.answer(feed.price)
+            yield from self._own_feed(own, path, answer, feed.poster, asset.symbol)
         wanted = {
             "source": source,
             "decimals": feed.decimals,
@@ -244,19 +287,16 @@ class _Planner:
         args = (identifier, wanted)
         yield self.router.call("setFeed", args, check, stage=Stage.FEEDS, of=asset.symbol)
 
-    def _own_feed(self, feed: _On, asset: AssetParams, path: str) -> Iterator[Call]:
-        price = asset.feed.price
-        assert price is not None
+    def _own_feed(self, feed: _On, path: str, answer: int, holder: str, of: str) -> Iterator[Call]:
+        """First answer, and the feed's handover to whoever posts to it."""
         answered = feed.check(f"{path}.answered", "latestRound", (), AtLeast(1))
-        yield feed.call("submit", (asset.feed.answer(price),), answered, of=asset.symbol)
-        poster = self._address(asset.feed.poster)
+        yield feed.call("submit", (answer,), answered, of=of)
+        poster = self._address(holder)
         if poster != self.deployer:
             # In two steps: the poster accepts. Until then the deployer still posts.
             owned = feed.check(f"{path}.poster", "owner", (), poster)
             pending = feed.check(f"{path}.poster", "pendingOwner", (), poster, otherwise=owned)
-            yield feed.call(
-                "transferOwnership", (poster,), pending, stage=Stage.ROLES, of=asset.symbol
-            )
+            yield feed.call("transferOwnership", (poster,), pending, stage=Stage.ROLES, of=of)
 
     def _token(self, identifier: int, asset: AssetParams) -> Iterator[Call]:
         token, path = asset.token, f"assets.{asset.symbol}.token"

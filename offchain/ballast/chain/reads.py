@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from eth_utils.abi import event_abi_to_log_topic
 from eth_utils.address import is_address, to_checksum_address
 from web3 import Web3
 from web3.contract import Contract
-from web3.exceptions import BadFunctionCallOutput, Web3Exception, Web3RPCError
+from web3.exceptions import BadFunctionCallOutput, Web3Exception
 from web3.types import EventData
 
 from ballast.chain.artifacts import artifact
 from ballast.chain.steps import Answers, AtLeast, Check, EventCheck, Ref
 from ballast.errors import ContractError, RpcError
 
-__all__ = ["ABSENT", "Difference", "Reader", "plain", "resolve", "scan_events"]
+__all__ = ["ABSENT", "Difference", "Reader", "plain", "resolve", "scan_events", "scan_logs"]
 
 #: Blocks asked for at once when scanning logs; halved where a node refuses.
 _SCAN_BLOCKS = 10_000
@@ -108,7 +109,7 @@ class Reader:
 
     def _last_event(self, check: EventCheck) -> Any:
         contract = self.contract(check.abi, check.target)
-        found = list(scan_events(self.w3, contract, check.event, self.from_block))
+        found = scan_events(self.w3, contract, check.event, self.from_block)
         return dict(found[-1]["args"]) if found else ABSENT
 
 
@@ -142,32 +143,47 @@ def _normal(value: Any) -> Any:
 
 
 def scan_events(
+    w3: Web3, contract: Contract, event: str, from_block: int, to_block: int | None = None
+) -> list[EventData]:
+    """All events of one name of a contract in a range of blocks, oldest first."""
+    return scan_logs(w3, contract, from_block, to_block, only=(event,))
+
+
+def scan_logs(
     w3: Web3,
     contract: Contract,
-    event: str,
     from_block: int,
     to_block: int | None = None,
     *,
-    on_range: Callable[[int], None] | None = None,
-) -> Sequence[EventData]:
-    """All events of one name in a range of blocks, oldest first. Ranges that a node refuses are
-    halved.
+    only: Sequence[str] = (),
+) -> list[EventData]:
+    """Events of a contract (all that its ABI names, or ``only`` some), oldest first.
 
-    ``RpcError`` where it refuses even small ones.
+    Ranges that a node refuses are made smaller; ``RpcError`` where it refuses even small ones.
     """
+    events = {
+        event_abi_to_log_topic(entry): contract.events[entry["name"]]()
+        for entry in contract.abi
+        if entry["type"] == "event" and (not only or entry["name"] in only)
+    }
     last = w3.eth.block_number if to_block is None else to_block
     found: list[EventData] = []
     size, start = _SCAN_BLOCKS, from_block
     while start <= last:
         end = min(last, start + size - 1)
+        request: Any = {
+            "address": contract.address,
+            "fromBlock": start,
+            "toBlock": end,
+            "topics": [["0x" + topic.hex() for topic in events]],
+        }
         try:
-            found.extend(contract.events[event]().get_logs(from_block=start, to_block=end))
-        except (Web3RPCError, Web3Exception, OSError, ValueError) as error:
+            logs = w3.eth.get_logs(request)
+        except (Web3Exception, OSError, ValueError) as error:
             if size <= _SCAN_BLOCKS_MIN:
                 raise RpcError(f"rpc: logs of blocks {start} to {end}: {error}") from error
             size = max(_SCAN_BLOCKS_MIN, size // 4)
             continue
-        if on_range is not None:
-            on_range(end)
+        found.extend(events[bytes(log["topics"][0])].process_log(log) for log in logs)
         start = end + 1
     return found

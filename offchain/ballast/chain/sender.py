@@ -4,7 +4,7 @@ twice."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -17,7 +17,7 @@ from ballast.chain.params import ChainParams
 from ballast.chain.signers import Signer
 from ballast.errors import ContractError, DeploymentError, TransactionError
 
-__all__ = ["Fees", "Record", "Sender"]
+__all__ = ["Fees", "Record", "Sender", "current_fees"]
 
 #: Room above an estimate: state and, on rollups, the price of data change until a transaction is
 #: mined.
@@ -44,7 +44,7 @@ class Record:
     nonce: int = -1
     gas: int = 0
     address: str | None = None
-    effective_price: int = 0
+    to: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,23 @@ class Fees:
     max_fee: int
     priority: int
 
+    @property
+    def expected(self) -> int:
+        """What a transaction pays when the base fee stays: the base fee and the tip."""
+        return (self.max_fee - self.priority) // 2 + self.priority
+
     def bumped(self) -> Fees:
         return Fees(self.max_fee * BUMP_PERCENT // 100 + 1, self.priority * BUMP_PERCENT // 100 + 1)
+
+
+def current_fees(w3: Web3) -> Fees:
+    """What a transaction may pay now: twice the base fee and the node's suggested tip."""
+    base = int(w3.eth.get_block("latest").get("baseFeePerGas") or 0)
+    try:
+        tip = int(w3.eth.max_priority_fee)
+    except (Web3Exception, ValueError):
+        tip = 10**9
+    return Fees(2 * base + tip, tip)
 
 
 class Sender:
@@ -80,30 +95,15 @@ class Sender:
         self._nonce: int | None = None
         self._address = Web3.to_checksum_address(signer.address)
 
-    # ------------------------------------------------------------ fees
-
-    def fees(self) -> Fees:
-        """What a transaction may pay now: twice the base fee and the node's suggested tip."""
-        base = self.w3.eth.get_block("latest").get("baseFeePerGas") or 0
-        try:
-            tip = int(self.w3.eth.max_priority_fee)
-        except (Web3Exception, ValueError):
-            tip = 10**9
-        return Fees(2 * int(base) + tip, tip)
-
     # ------------------------------------------------------------ sending
 
     def nonce(self) -> int:
         """The next nonce to use."""
         if self._nonce is None:
-            self._nonce = self.journal.next_nonce(
-                self.w3.eth.get_transaction_count(self._address, "pending")
-            )
+            self._nonce = self.journal.next_nonce(self.w3.eth.get_transaction_count(self._address, "pending"))
         return self._nonce
 
-    def submit(
-        self, step: str, request: TxParams, digest: str, fees: Fees, address: str | None
-    ) -> None:
+    def submit(self, step: str, request: TxParams, digest: str, fees: Fees, address: str | None) -> None:
         """Estimates, signs, records and sends one step. ``address`` is where a creation will be."""
         nonce = self.nonce()
         request = cast(TxParams, {"from": self._address, "value": Wei(0), **request})
@@ -138,9 +138,7 @@ class Sender:
             self.journal.put(step, entry)
         else:
             assert signed.hash is not None
-            entry.txs.append(
-                SignedTx(hash=signed.hash, raw=Web3.to_hex(signed.raw), max_fee=fees.max_fee)
-            )
+            entry.txs.append(SignedTx(hash=signed.hash, raw=Web3.to_hex(signed.raw), max_fee=fees.max_fee))
             self.journal.put(step, entry)
             self._broadcast(step, entry)
         self._pending[step] = time.monotonic()
@@ -185,9 +183,7 @@ class Sender:
                 if entry.block is None or entry.block != receipt["blockNumber"]:
                     self._settle(step, entry, receipt)
             elif entry.nonce < mined:
-                if entry.address is None or not self.w3.eth.get_code(
-                    Web3.to_checksum_address(entry.address)
-                ):
+                if entry.address is None or not self.w3.eth.get_code(Web3.to_checksum_address(entry.address)):
                     self.journal.drop(step)
             else:
                 entry.block = None
@@ -226,21 +222,16 @@ class Sender:
         """Sends again what has waited for long, with a higher fee where it has waited for very
         long."""
         patience = max(BUMP_SECONDS, BUMP_BLOCKS * self._block_time)
-        for step, since in sorted(
-            self._pending.items(), key=lambda item: self.journal.steps[item[0]].nonce
-        ):
+        for step, since in sorted(self._pending.items(), key=lambda item: self.journal.steps[item[0]].nonce):
             entry = self.journal.steps[step]
             waited = time.monotonic() - since
             request = self._requests.get(step)
             if waited > patience and request is not None and entry.txs[-1].raw:
                 if len(entry.txs) > MAX_BUMPS:
                     raise TransactionError(
-                        f"{step}: not mined after {MAX_BUMPS} raised fees; run again later to"
-                        " resume"
+                        f"{step}: not mined after {MAX_BUMPS} raised fees; run again later to resume"
                     )
-                fees = Fees(
-                    int(request["maxFeePerGas"]), int(request["maxPriorityFeePerGas"])
-                ).bumped()
+                fees = Fees(int(request["maxFeePerGas"]), int(request["maxPriorityFeePerGas"])).bumped()
                 request["maxFeePerGas"], request["maxPriorityFeePerGas"] = (
                     Wei(fees.max_fee),
                     Wei(fees.priority),
@@ -263,9 +254,7 @@ class Sender:
             time.sleep(min(self._block_time, 2.0))
         for step, entry in self.journal.steps.items():
             if entry.txs and self._receipt(entry) is None:
-                raise TransactionError(
-                    f"{step}: its block is gone (reorganisation); run again to resume"
-                )
+                raise TransactionError(f"{step}: its block is gone (reorganisation); run again to resume")
 
     # ------------------------------------------------------------ receipts
 
@@ -295,7 +284,7 @@ class Sender:
                 entry.nonce,
                 receipt["gasUsed"],
                 entry.address,
-                int(receipt.get("effectiveGasPrice", 0)),
+                str(receipt["to"] or ""),
             )
         )
         return True
@@ -304,11 +293,7 @@ class Sender:
         request = self._requests.get(step)
         if request is None:
             return ""
-        call = {
-            key: value
-            for key, value in request.items()
-            if key in ("from", "to", "data", "value", "gas")
-        }
+        call = {key: value for key, value in request.items() if key in ("from", "to", "data", "value", "gas")}
         try:
             self.w3.eth.call(cast(TxParams, call), receipt["blockNumber"])
         except ContractError as error:
@@ -323,8 +308,3 @@ def _message(error: Exception) -> str:
     if isinstance(details, dict):
         details = details.get("message", details)
     return " ".join(str(details).split())[:200]
-
-
-def pending_steps(journal: Journal) -> Iterable[str]:
-    """Steps that were signed and are not known to be mined."""
-    return (name for name, entry in journal.steps.items() if entry.block is None)

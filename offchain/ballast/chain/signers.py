@@ -12,6 +12,7 @@ from typing import Any, Protocol, cast
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
+from eth_utils.address import is_hex_address, to_checksum_address
 from web3.types import TxParams
 
 from ballast.chain.anvil import DEFAULT_MNEMONIC
@@ -23,6 +24,7 @@ __all__ = [
     "Signer",
     "UnlockedSigner",
     "anvil_accounts",
+    "keystore_address",
     "load_keystore",
     "open_keystore",
 ]
@@ -57,9 +59,7 @@ class KeySigner:
         return str(self._account.address)
 
     def sign(self, tx: TxParams) -> Signed:
-        signed = self._account.sign_transaction(
-            cast(dict[str, Any], {k: v for k, v in tx.items() if k != "from"})
-        )
+        signed = self._account.sign_transaction(cast(dict[str, Any], {k: v for k, v in tx.items() if k != "from"}))
         return Signed("0x" + signed.hash.hex().removeprefix("0x"), bytes(signed.raw_transaction))
 
 
@@ -81,9 +81,7 @@ class UnlockedSigner:
 def anvil_accounts(count: int = 10, mnemonic: str = DEFAULT_MNEMONIC) -> list[LocalAccount]:
     """The first ``count`` accounts of a development mnemonic."""
     Account.enable_unaudited_hdwallet_features()
-    return [
-        Account.from_mnemonic(mnemonic, account_path=f"m/44'/60'/0'/0/{at}") for at in range(count)
-    ]
+    return [Account.from_mnemonic(mnemonic, account_path=f"m/44'/60'/0'/0/{at}") for at in range(count)]
 
 
 def load_keystore(account: str, *, ape_folder: Path | None = None) -> tuple[Path, dict[str, Any]]:
@@ -96,24 +94,25 @@ def load_keystore(account: str, *, ape_folder: Path | None = None) -> tuple[Path
     if not path.is_file():
         path = folder / f"{account}.json"
     if "/" in account and not Path(account).is_file():
-        raise UsageError(
-            f"account {account}: no such file; give a keystore file or an alias of ape accounts"
-        )
+        raise UsageError(f"account {account}: no such file; give a keystore file or an alias of ape accounts")
     if not path.is_file():
         known = ", ".join(sorted(found.stem for found in folder.glob("*.json"))) or "none"
-        raise UsageError(
-            f"account {account}: no file and no alias of ape accounts (there: {known})"
-        )
+        raise UsageError(f"account {account}: no file and no alias of ape accounts (there: {known})")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise UsageError(f"account {path}: not JSON; give a keystore file") from None
     if not isinstance(content, dict) or not {"crypto", "Crypto"} & content.keys():
-        raise UsageError(
-            f"account {path}: not a keystore (no field `crypto`); make one with `ape accounts"
-            " generate`"
-        )
+        raise UsageError(f"account {path}: not a keystore (no field `crypto`); make one with `ape accounts generate`")
     return path, content
+
+
+def keystore_address(account: str) -> str | None:
+    """The address that a keystore names without being unlocked; None where it names none."""
+    _, content = load_keystore(account)
+    address = str(content.get("address", ""))
+    digits = address.removeprefix("0x")
+    return to_checksum_address("0x" + digits) if is_hex_address("0x" + digits) else None
 
 
 def open_keystore(path: Path, content: dict[str, Any], passphrase: str) -> KeySigner:
