@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .PHONY: help setup contracts demo test lint fmt types bench fuzz slither wheel lock clean
 
 BIN := .venv/bin
-SETUP := scripts/build/setup.sh
+SETUP := scripts/_build/setup.sh
 STAMPS := .venv/.stamps
 ARGS ?=
 
@@ -15,7 +15,7 @@ help: ## this list
 setup: contracts ## install everything from the lock files, build the contracts
 
 contracts: $(STAMPS)/toolchain ## compile what changed, write offchain/ballast/abi
-	@$(BIN)/python -m scripts.build
+	@$(BIN)/python -m scripts._build
 
 demo: setup ## the whole system on a local chain (ARGS="--fast", "--prices CSV --from D --to D")
 	@$(BIN)/ballast demo $(ARGS)
@@ -23,8 +23,8 @@ demo: setup ## the whole system on a local chain (ARGS="--fast", "--prices CSV -
 test: setup ## all tests (ARGS are pytest's)
 	@$(BIN)/python -m pytest $(ARGS)
 
-fuzz: setup ## the long state-machine runs
-	@$(BIN)/python -m pytest -m fuzz --hypothesis-profile=fuzz $(ARGS)
+fuzz: setup ## the long state-machine runs, which `make test` leaves out
+	@$(BIN)/python -m pytest -m fuzz -s $(ARGS)
 
 bench: setup ## gas side by side with other protocols
 	@$(BIN)/ballast bench gas $(ARGS)
@@ -41,13 +41,13 @@ fmt: $(STAMPS)/python ## format and fix what ruff can fix
 	@$(BIN)/ruff format .
 
 slither: $(STAMPS)/toolchain ## static analysis of the contracts
-	@$(BIN)/python -m scripts.build.slither $(ARGS)
+	@$(BIN)/python -m scripts._build.slither $(ARGS)
 
 wheel: setup ## dist/*.whl with the artifacts inside
 	@$(BIN)/hatchling build -t wheel
 
 lock: $(STAMPS)/python ## resolve both lock files anew
-	@$(BIN)/python -m scripts.build.lock
+	@$(BIN)/python -m scripts._build.lock
 
 clean: ## remove builds and caches, keep .venv and node_modules
 	@rm -rf build dist .build report offchain/ballast/abi .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -66,6 +66,6 @@ node_modules/.stamp: package-lock.json | $(STAMPS)/python
 	@$(SETUP) node
 	@touch $@
 
-$(STAMPS)/toolchain: $(STAMPS)/package node_modules/.stamp ape-config.yaml scripts/build/toolchain.py
-	@$(BIN)/python -m scripts.build.toolchain
+$(STAMPS)/toolchain: $(STAMPS)/package node_modules/.stamp ape-config.yaml scripts/_build/toolchain.py
+	@$(BIN)/python -m scripts._build.toolchain
 	@touch $@

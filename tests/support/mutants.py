@@ -17,11 +17,11 @@ from unittest.mock import patch
 
 from ballast.chain import artifacts
 from ballast.chain.artifacts import Artifact
-from scripts.build.__main__ import BUILD_FOLDER
-from scripts.build.compiler import find_compiler
-from scripts.build.settings import ROOT, load_settings
-from scripts.build.sources import SourceTree
-from scripts.build.units import Cache, compile_unit, plan_units
+from scripts._build.__main__ import BUILD_FOLDER
+from scripts._build.compiler import find_compiler
+from scripts._build.settings import ROOT, load_settings
+from scripts._build.sources import SourceTree
+from scripts._build.units import Cache, compile_unit, plan_units
 
 __all__ = ["Mutant", "planted"]
 

@@ -24,7 +24,7 @@ __all__ = ["OWN_ROOT", "Artifact", "PeerError", "Unit", "compile_unit", "package
 OWN_ROOT: Final = {"ballast-bench/": Path(__file__).parent / "sol"}
 """`Unit.roots` of this package's own sources: the glue a peer needs and its package lacks."""
 
-_SOLC_WRAPPER: Final = Path("scripts/build/solc.cjs")
+_SOLC_WRAPPER: Final = Path("scripts/_build/solc.cjs")
 _CACHE: Final = Path("build/peers")
 # A comment, or a string: matched so that the slashes inside it start no comment.
 _COMMENT_OR_STRING: Final = re.compile(

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ballast.errors import BuildError
-from scripts.build.units import Contract
+from scripts._build.units import Contract
 
 __all__ = ["SIZE_LIMIT", "oversized", "select", "write"]
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Steps of `make setup`. Usage: scripts/build/setup.sh python|package|node
+# Steps of `make setup`. Usage: scripts/_build/setup.sh python|package|node
 # Output of the package managers goes to .venv/setup.log; a failure is one line and exit code 2.
 set -euo pipefail
 cd "$(dirname "$0")/../.."

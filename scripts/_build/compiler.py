@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ballast.errors import BuildError, UsageError
-from scripts.build.settings import CompilerSettings
-from scripts.build.sources import Source
-from scripts.build.toolchain import SOLCX_FOLDER
+from scripts._build.settings import CompilerSettings
+from scripts._build.sources import Source
+from scripts._build.toolchain import SOLCX_FOLDER
 
 __all__ = ["Compiler", "find_compiler"]
 

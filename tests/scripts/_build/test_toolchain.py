@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from ballast.errors import UsageError
-from scripts.build import toolchain
-from scripts.build.lock import ANVIL, complete_npm_lock
-from scripts.build.settings import ROOT
+from scripts._build import toolchain
+from scripts._build.lock import ANVIL, complete_npm_lock
+from scripts._build.settings import ROOT
 
 VERSION = "0.8.30"
 
@@ -87,7 +87,7 @@ def test_install_compiler__npm_package_missing__one_line_says_what_to_run(
 
 
 def test_build__compiler_missing__exit_two_and_one_line(tmp_path: Path) -> None:
-    call = "from scripts.build import compiler, __main__; from pathlib import Path;"
+    call = "from scripts._build import compiler, __main__; from pathlib import Path;"
     call += f"compiler.SOLCX_FOLDER = Path({str(tmp_path)!r});"
     call += f"__main__.BUILD_FOLDER = Path({str(tmp_path / 'build')!r});"
     call += "raise SystemExit(__main__.main([]))"
@@ -112,9 +112,9 @@ def test_setup__tool_missing_or_too_old__exit_two_and_one_line(
     tmp_path: Path, tools: dict[str, str], step: str, message: str
 ) -> None:
     """Runs a copy of the script, with nothing on the PATH but the shell's own commands."""
-    script = tmp_path / "tree" / "scripts" / "build" / "setup.sh"
+    script = tmp_path / "tree" / "scripts" / "_build" / "setup.sh"
     script.parent.mkdir(parents=True)
-    script.write_text((ROOT / "scripts" / "build" / "setup.sh").read_text())
+    script.write_text((ROOT / "scripts" / "_build" / "setup.sh").read_text())
     binaries = tmp_path / "bin"
     binaries.mkdir()
     for name in ("dirname", "head", "rm", "grep"):

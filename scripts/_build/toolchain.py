@@ -1,6 +1,6 @@
 """Puts a compiler into .venv/solcx, links anvil, and writes the ape shim.
 
-Run by ``make setup`` as ``python -m scripts.build.toolchain``. The native compiler is tried first
+Run by ``make setup`` as ``python -m scripts._build.toolchain``. The native compiler is tried first
 (through py-solc-x, within a short time); whatever goes wrong, npm's compiler takes its place.
 ``BALLAST_SOLC=npm`` skips the attempt. Nothing outside the project is written.
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ballast.chain.anvil import find_anvil
 from ballast.errors import BallastError, UsageError
-from scripts.build.settings import ROOT, load_settings
+from scripts._build.settings import ROOT, load_settings
 
 __all__ = ["SOLCX_FOLDER", "install_compiler", "link_anvil", "write_ape_shim"]
 
@@ -65,7 +65,7 @@ prefix = Path(sys.prefix)
 os.environ["SOLCX_BINARY_PATH"] = str(prefix / "solcx")
 os.environ["PATH"] = os.pathsep.join([str(prefix / "bin"), os.environ.get("PATH", os.defpath)])
 # pyproject.toml keeps ape's pytest plugin out of plain runs, and makes warnings errors, ape's too.
-pytest_options = "-o addopts=--import-mode=importlib -o filterwarnings=default "
+pytest_options = r"-o 'addopts=--import-mode=importlib -m not\\ fuzz' -o filterwarnings=default "
 os.environ["PYTEST_ADDOPTS"] = pytest_options + os.environ.get("PYTEST_ADDOPTS", "")
 
 from ape._cli import cli
@@ -129,7 +129,7 @@ def install_compiler(version: str) -> str:
             f"solc {version}: no compiler: the native one cannot be downloaded and node is not "
             "installed; install Node.js 18 or newer and run `make setup`"
         )
-    command = [node, str(ROOT / "scripts" / "build" / "solc.cjs")]
+    command = [node, str(ROOT / "scripts" / "_build" / "solc.cjs")]
     banner = _banner(command, version)
     if banner is None:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""``python -m scripts.build.slither [slither's options]``: static analysis from our build-info.
+"""``python -m scripts._build.slither [slither's options]``: static analysis from our build-info.
 
 Exits as slither does: 0 when it has nothing of high or medium impact to say, else 255. Findings
 that stay are explained in docs/security.md.
@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ballast.errors import BallastError
-from scripts.build.__main__ import BUILD_FOLDER
-from scripts.build.buildinfo import write_build_info
-from scripts.build.compiler import find_compiler
-from scripts.build.settings import ROOT, load_settings
+from scripts._build.__main__ import BUILD_FOLDER
+from scripts._build.buildinfo import write_build_info
+from scripts._build.compiler import find_compiler
+from scripts._build.settings import ROOT, load_settings
 
 __all__ = ["main"]
 

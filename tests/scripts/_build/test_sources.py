@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ballast.errors import BuildError
-from scripts.build.sources import SourceTree
+from scripts._build.sources import SourceTree
 
 REMAPPINGS = (("@open", "node_modules/@open"), ("@open/upgradeable", "node_modules/@up"))
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from ballast.errors import BuildError, UsageError
-from scripts.build.artifacts import oversized, select, write
-from scripts.build.compiler import Compiler, find_compiler
-from scripts.build.settings import load_settings
-from scripts.build.sources import SourceTree
-from scripts.build.units import Cache, Contract, Unit, compile_unit, plan_units
+from scripts._build.artifacts import oversized, select, write
+from scripts._build.compiler import Compiler, find_compiler
+from scripts._build.settings import load_settings
+from scripts._build.sources import SourceTree
+from scripts._build.units import Cache, Contract, Unit, compile_unit, plan_units
 
 SETTINGS = load_settings()
 HEAD = "// SPDX-License-Identifier: MIT\npragma solidity 0.8.30;\n"

@@ -1,4 +1,4 @@
-"""``python -m scripts.build.lock``: resolves requirements.lock and package-lock.json anew.
+"""``python -m scripts._build.lock``: resolves requirements.lock and package-lock.json anew.
 
 The Python lock is one for 3.11 and 3.12 and for every platform (markers where they differ). npm
 leaves out of its lock what the registry at hand does not serve, and then refuses to install from
@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from scripts.build.settings import ROOT
+from scripts._build.settings import ROOT
 
 __all__ = ["complete_npm_lock", "main"]
 

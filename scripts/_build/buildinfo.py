@@ -12,9 +12,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from scripts.build.compiler import Compiler
-from scripts.build.settings import ROOT
-from scripts.build.sources import SourceTree
+from scripts._build.compiler import Compiler
+from scripts._build.settings import ROOT
+from scripts._build.sources import SourceTree
 
 __all__ = ["write_build_info"]
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from scripts.build.settings import ROOT, load_settings
-from scripts.build.toolchain import SOLCX_FOLDER
+from scripts._build.settings import ROOT, load_settings
+from scripts._build.toolchain import SOLCX_FOLDER
 
-WRAPPER = ["node", str(ROOT / "scripts" / "build" / "solc.cjs")]
+WRAPPER = ["node", str(ROOT / "scripts" / "_build" / "solc.cjs")]
 LAUNCHER = [str(SOLCX_FOLDER / f"solc-v{load_settings().version}")]
 SOURCE = """// SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;

@@ -1,4 +1,4 @@
-"""``python -m scripts.build``: compile what changed and write the artifacts.
+"""``python -m scripts._build``: compile what changed and write the artifacts.
 
 Exit code 0 when the artifacts are up to date, 1 when the contracts do not compile or one is too
 large for a chain, 2 when there is no compiler.
@@ -17,11 +17,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ballast.errors import BallastError, BuildError
-from scripts.build.artifacts import SIZE_LIMIT, oversized, select, write
-from scripts.build.compiler import find_compiler
-from scripts.build.settings import EXTRA_SOURCES, ROOT, load_settings
-from scripts.build.sources import SourceTree
-from scripts.build.units import Cache, Contract, compile_unit, plan_units
+from scripts._build.artifacts import SIZE_LIMIT, oversized, select, write
+from scripts._build.compiler import find_compiler
+from scripts._build.settings import EXTRA_SOURCES, ROOT, load_settings
+from scripts._build.sources import SourceTree
+from scripts._build.units import Cache, Contract, compile_unit, plan_units
 
 __all__ = ["build", "main"]
 
@@ -102,7 +102,7 @@ def _print_sizes(contracts: Sequence[Contract]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m scripts.build", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m scripts._build", description=__doc__)
     parser.add_argument("--sizes", action="store_true", help="print deployed sizes in any case")
     options = parser.parse_args(arguments)
     try:

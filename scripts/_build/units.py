@@ -17,8 +17,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from scripts.build.compiler import OUTPUT, Compiler
-from scripts.build.sources import Source, SourceTree
+from scripts._build.compiler import OUTPUT, Compiler
+from scripts._build.sources import Source, SourceTree
 
 __all__ = ["Cache", "Contract", "Unit", "compile_unit", "plan_units"]
 
