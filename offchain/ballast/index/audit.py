@@ -58,9 +58,7 @@ class Audit:
         return not self.differences
 
 
-def audit(
-    w3: Web3, index: Index, block: int | None = None, *, accounts: Collection[int] | None = None
-) -> Audit:
+def audit(w3: Web3, index: Index, block: int | None = None, *, accounts: Collection[int] | None = None) -> Audit:
     """Compares the index with the chain at ``block`` (default: the index's head).
 
     ``accounts`` restricts it to a sample, and then leaves out the sums over all accounts.
@@ -190,9 +188,7 @@ def _banks(storage: LedgerStorage, state: LedgerState) -> Iterator[_Pair]:
             yield from _share_sums(name, bank, state, found)
 
 
-def _share_sums(
-    name: str, bank: Bank, state: LedgerState, found: Mapping[str, int]
-) -> Iterator[_Pair]:
+def _share_sums(name: str, bank: Bank, state: LedgerState, found: Mapping[str, int]) -> Iterator[_Pair]:
     shares = [account.balances.get(bank.token, 0) for account in state.accounts.values()]
     yield f"{name} depositShares", sum(s for s in shares if s > 0), found["depositShares"]
     yield f"{name} borrowShares", -sum(s for s in shares if s < 0), found["borrowShares"]
@@ -283,9 +279,7 @@ def _globals(storage: LedgerStorage, state: LedgerState) -> Iterator[_Pair]:
         yield f"quoter {quoter}", True, allowed
 
 
-def _operators(
-    storage: LedgerStorage, operators: Mapping[tuple[int, str], OperatorGrant]
-) -> Iterator[_Pair]:
+def _operators(storage: LedgerStorage, operators: Mapping[tuple[int, str], OperatorGrant]) -> Iterator[_Pair]:
     for key, found in storage.operators(sorted(operators)).items():
         grant = operators[key]
         name = f"operator {key[1]} of {format_account(key[0])}"

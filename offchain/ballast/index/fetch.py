@@ -65,9 +65,7 @@ class Fetcher:
         self.node = node
         self.size = size or SpanSize()
 
-    def span(
-        self, addresses: Sequence[str], first: int, target: int, parent: bytes | None, recent: int
-    ) -> Span:
+    def span(self, addresses: Sequence[str], first: int, target: int, parent: bytes | None, recent: int) -> Span:
         """The next span from ``first`` on, at most to ``target``.
 
         ``parent`` is the hash of block ``first - 1`` where it is known; headers of all blocks from
@@ -84,9 +82,7 @@ class Fetcher:
         self.size.answered(len(logs), last - first + 1)
         return Span(first, last, tuple(headers), tuple(sorted(logs, key=_order)))
 
-    def _logs(
-        self, addresses: Sequence[str], first: int, target: int
-    ) -> tuple[Header, list[RawLog]]:
+    def _logs(self, addresses: Sequence[str], first: int, target: int) -> tuple[Header, list[RawLog]]:
         """Logs of as many blocks as the node grants, and the header of the last one before."""
         while True:
             last = min(first + self.size.blocks - 1, target)
@@ -150,16 +146,12 @@ class Fetcher:
                 raise ReorgError(f"block {after.number}: replaced while its headers were read")
         _require_in_blocks(headers, logs)
 
-    def _without_holes(
-        self, addresses: Sequence[str], headers: Sequence[Header], logs: list[RawLog]
-    ) -> list[RawLog]:
+    def _without_holes(self, addresses: Sequence[str], headers: Sequence[Header], logs: list[RawLog]) -> list[RawLog]:
         """Asks again, by hash, for blocks that should have logs of a contract and came without."""
         seen = {(_block_of(log), str(log["address"]).lower()) for log in logs}
         for header in headers:
             missing = [
-                address
-                for address in addresses
-                if (header.number, address) not in seen and header.may_hold(address)
+                address for address in addresses if (header.number, address) not in seen and header.may_hold(address)
             ]
             if missing:
                 logs = logs + self.node.logs_of_block(missing, header.hash)

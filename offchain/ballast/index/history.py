@@ -78,9 +78,7 @@ class Draft:
             changed = self._versions.get(table.name)
             if not changed:
                 continue
-            closing = [
-                {**_bound(table, key), "first": min(versions)} for key, versions in changed.items()
-            ]
+            closing = [{**_bound(table, key), "first": min(versions)} for key, versions in changed.items()]
             self._connection.execute(_close(table), closing)
             rows = list(_rows(table, changed))
             if rows:
@@ -129,9 +127,7 @@ def roll_back(connection: Connection, block: int) -> None:
 
     A replaceable contract that only later blocks named is forgotten with all its rows.
     """
-    gone = list(
-        connection.scalars(select(schema.SOURCE.c.address).where(schema.SOURCE.c.since > block))
-    )
+    gone = list(connection.scalars(select(schema.SOURCE.c.address).where(schema.SOURCE.c.since > block)))
     for table in (schema.PARAMETER.table, schema.SYNCED.table):
         connection.execute(delete(table).where(table.c.source.in_(gone)))
     connection.execute(delete(schema.SOURCE).where(schema.SOURCE.c.since > block))
@@ -140,19 +136,15 @@ def roll_back(connection: Connection, block: int) -> None:
         columns = entry.table.c
         connection.execute(delete(entry.table).where(columns.valid_from > block))
         connection.execute(
-            update(entry.table)
-            .where(columns.valid_to > block, columns.valid_to != OPEN)
-            .values(valid_to=OPEN)
+            update(entry.table).where(columns.valid_to > block, columns.valid_to != OPEN).values(valid_to=OPEN)
         )
 
 
-def read_versions(
-    connection: Connection, table: Versioned, block: int, *conditions: Any
-) -> Iterator[tuple[Any, ...]]:
+def read_versions(connection: Connection, table: Versioned, block: int, *conditions: Any) -> Iterator[tuple[Any, ...]]:
     """Keys then values of the rows that held at the end of ``block``."""
     columns = table.table.c
-    query = select(
-        *(columns[name] for name in table.keys), *(columns[name] for name in table.defaults)
-    ).where(columns.valid_from <= block, columns.valid_to > block, *conditions)
+    query = select(*(columns[name] for name in table.keys), *(columns[name] for name in table.defaults)).where(
+        columns.valid_from <= block, columns.valid_to > block, *conditions
+    )
     for row in connection.execute(query):
         yield tuple(row)

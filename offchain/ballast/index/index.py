@@ -93,9 +93,7 @@ class Index:
 
     # -------------------------------------------------------------- reading
 
-    def state(
-        self, block: int | None = None, *, accounts: Collection[int] | None = None
-    ) -> LedgerState:
+    def state(self, block: int | None = None, *, accounts: Collection[int] | None = None) -> LedgerState:
         """State at the end of ``block`` (default: the head); ``accounts`` reads only those.
 
         ``UsageError`` where the index does not reach to the block.
@@ -134,18 +132,14 @@ def _at(connection: Connection, block: int | None) -> tuple[Identity, int]:
     if block is None:
         return identity, head
     if not identity.start_block <= block <= head:
-        raise UsageError(
-            f"block {block}: not indexed; the index holds {identity.start_block} to {head}"
-        )
+        raise UsageError(f"block {block}: not indexed; the index holds {identity.start_block} to {head}")
     return identity, block
 
 
 def _identity(node: Node, deployment: Deployment, house: str) -> Identity:
     chain_id = node.chain_id()
     if chain_id != deployment.chain_id:
-        raise UsageError(
-            f"node {node.name}: has chain id {chain_id}, the deployment is on {deployment.chain_id}"
-        )
+        raise UsageError(f"node {node.name}: has chain id {chain_id}, the deployment is on {deployment.chain_id}")
     start = node.header(deployment.start_block)
     if start is None:
         raise UsageError(

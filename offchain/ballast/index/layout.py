@@ -67,9 +67,7 @@ class Struct:
                 slot, offset = slot + 1, 0
             if isinstance(kind, Struct):
                 for inner, field in kind.fields.items():
-                    self.fields[f"{name}.{inner}"] = Field(
-                        slot + field.slot, field.offset, field.kind
-                    )
+                    self.fields[f"{name}.{inner}"] = Field(slot + field.slot, field.offset, field.kind)
                 slot += kind.words
             else:
                 self.fields[name] = Field(slot, offset, kind)

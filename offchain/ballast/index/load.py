@@ -40,9 +40,7 @@ __all__ = [
 _CHUNK = 400
 
 
-def load_accounts(
-    connection: Connection, block: int, only: Collection[int] | None
-) -> dict[int, Account]:
+def load_accounts(connection: Connection, block: int, only: Collection[int] | None) -> dict[int, Account]:
     """Accounts that have or had anything; ``only`` restricts them."""
     accounts: dict[int, Account] = defaultdict(Account)
     for account, model, flagged_at, steps in _of(connection, schema.ACCOUNT, block, only):
@@ -107,14 +105,8 @@ def load_operators(connection: Connection, block: int) -> dict[tuple[int, str], 
 def load_orders(connection: Connection, block: int) -> Orders:
     """Fills and cancellations."""
     return Orders(
-        filled={
-            bytes(order): filled
-            for order, filled in read_versions(connection, schema.FILLED, block)
-        },
-        cancelled=frozenset(
-            (account, nonce)
-            for account, nonce in read_versions(connection, schema.CANCELLED, block)
-        ),
+        filled={bytes(order): filled for order, filled in read_versions(connection, schema.FILLED, block)},
+        cancelled=frozenset((account, nonce) for account, nonce in read_versions(connection, schema.CANCELLED, block)),
     )
 
 
@@ -134,9 +126,7 @@ def load_parameters(connection: Connection, block: int, house: str) -> Parameter
         premium=_premium(premium) if premium else None,
         liquidation=own.get("liquidation"),
         engine=_engine(engine, by_source[engine]) if engine else None,
-        feeds={
-            int(number): Feed(int(number), value) for number, value in _numbered(routed, "feed")
-        },
+        feeds={int(number): Feed(int(number), value) for number, value in _numbered(routed, "feed")},
         synced={
             asset: Synced(*values)
             for source, asset, *values in read_versions(connection, schema.SYNCED, block)
@@ -147,10 +137,7 @@ def load_parameters(connection: Connection, block: int, house: str) -> Parameter
         trade_recipient=_checksummed(recipients.get("trade")),
         reserve_recipient=_checksummed(recipients.get("reserve")),
         authority=_checksummed(own.get("authority")),
-        quoters=frozenset(
-            to_checksum_address(quoter)
-            for quoter, _ in read_versions(connection, schema.QUOTER, block)
-        ),
+        quoters=frozenset(to_checksum_address(quoter) for quoter, _ in read_versions(connection, schema.QUOTER, block)),
         fund_day=fund.get("day", 0),
         fund_spent=fund.get("spent", 0),
     )
@@ -158,10 +145,7 @@ def load_parameters(connection: Connection, block: int, house: str) -> Parameter
 
 def _engine(address: str, values: Mapping[str, Any]) -> Engine:
     def rates(kind: str) -> dict[int, Rates]:
-        return {
-            int(number): Rates(value["maintenance"], value["initial"])
-            for number, value in _numbered(values, kind)
-        }
+        return {int(number): Rates(value["maintenance"], value["initial"]) for number, value in _numbered(values, kind)}
 
     return Engine(
         address=to_checksum_address(address),

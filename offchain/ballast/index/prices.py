@@ -50,9 +50,7 @@ def read_prices(w3: Web3, state: LedgerState, assets: Iterable[int] | None = Non
     wanted = sorted(assets_of(state) if assets is None else assets)
     if router is None:
         return PriceSheet(state.block, block["timestamp"], {}, dict.fromkeys(wanted, "no router"))
-    contract = w3.eth.contract(
-        address=Web3.to_checksum_address(router), abi=artifact("OracleRouter")["abi"]
-    )
+    contract = w3.eth.contract(address=Web3.to_checksum_address(router), abi=artifact("OracleRouter")["abi"])
     for asset in wanted:
         try:
             usd[asset] = contract.functions.price(asset).call(block_identifier=state.block)

@@ -94,9 +94,7 @@ class Node:
                 if 400 <= status < 500 and status != _TOO_MANY:
                     raise RefusedError(f"node {self.name}: HTTP status {status}") from error
                 if attempt == _ATTEMPTS - 1:
-                    raise RpcError(
-                        f"node {self.name}: no answer ({type(error).__name__}); is it running?"
-                    ) from error
+                    raise RpcError(f"node {self.name}: no answer ({type(error).__name__}); is it running?") from error
                 time.sleep(pause)
                 pause *= 2
         raise AssertionError("unreachable")

@@ -190,15 +190,11 @@ HOUSE_RULES: Mapping[str, tuple[Rule, ...]] = {
     "InsuranceFunded": (Rule(schema.BANK, _quote, _adds("held", "amount")),),
     "InsuranceSet": (Rule(schema.BANK, _quote, _sets(insurance="insurance")),),
     "FeesCollected": (Rule(schema.BANK, _by_token_address, _fees_collected),),
-    "ReservesCollected": (
-        Rule(schema.BANK, _by_token_address, _adds("held", "reserves", sign=-1)),
-    ),
+    "ReservesCollected": (Rule(schema.BANK, _by_token_address, _adds("held", "reserves", sign=-1)),),
     "BankAccrued": (Rule(schema.BANK, _by("token"), _accrued),),
     "DebtWrittenOff": (Rule(schema.BANK, _by("token"), _adds("uncovered", "uncovered")),),
     # accounts
-    "BalanceSet": (
-        Rule(schema.BALANCE, _by("account", "token"), _sets(shares="shares"), whole=True),
-    ),
+    "BalanceSet": (Rule(schema.BALANCE, _by("account", "token"), _sets(shares="shares"), whole=True),),
     "PositionSet": (
         Rule(
             schema.POSITION,
@@ -214,15 +210,9 @@ HOUSE_RULES: Mapping[str, tuple[Rule, ...]] = {
         Rule(schema.ACCOUNT, _by("account"), _sets(steps="step")),
         Rule(schema.PARAMETER, _parameter(FUND), _fund),
     ),
-    "OperatorSet": (
-        Rule(schema.OPERATOR, _by("account", "operator"), _sets(valid_until="validUntil")),
-    ),
-    "OperatorBudgetSet": (
-        Rule(schema.OPERATOR, _by("account", "operator"), _sets(budget="budgetWad")),
-    ),
-    "OperatorSpent": (
-        Rule(schema.OPERATOR, _by("account", "operator"), _sets(day="day", spent="spentWad")),
-    ),
+    "OperatorSet": (Rule(schema.OPERATOR, _by("account", "operator"), _sets(valid_until="validUntil")),),
+    "OperatorBudgetSet": (Rule(schema.OPERATOR, _by("account", "operator"), _sets(budget="budgetWad")),),
+    "OperatorSpent": (Rule(schema.OPERATOR, _by("account", "operator"), _sets(day="day", spent="spentWad")),),
     # trading
     "Filled": (
         Rule(schema.FILLED, _by("makerHash"), _filled),
@@ -260,9 +250,7 @@ HOUSE_RULES: Mapping[str, tuple[Rule, ...]] = {
     "LiquidationConfigSet": (Rule(schema.PARAMETER, _parameter("liquidation"), _value("config")),),
     "RouterSet": (Rule(schema.PARAMETER, _parameter("router"), _value("router")),),
     "EngineSet": (Rule(schema.PARAMETER, _parameter("engine"), _value("engine")),),
-    "FeeRecipientsSet": (
-        Rule(schema.PARAMETER, _parameter("recipients"), _value("trade", "reserve")),
-    ),
+    "FeeRecipientsSet": (Rule(schema.PARAMETER, _parameter("recipients"), _value("trade", "reserve")),),
     "PausedUntil": (Rule(schema.PARAMETER, _parameter("paused"), _value("until")),),
     "AuthorityUpdated": (Rule(schema.PARAMETER, _parameter("authority"), _value("authority")),),
 }
@@ -270,9 +258,7 @@ HOUSE_RULES: Mapping[str, tuple[Rule, ...]] = {
 #: Events of routers and engines. They set parameters of their own and can touch nothing else.
 MODULE_RULES: Mapping[str, tuple[Rule, ...]] = {
     "TokenRatesSet": (Rule(schema.PARAMETER, _parameter("token", "token"), _value("rates")),),
-    "InstrumentRatesSet": (
-        Rule(schema.PARAMETER, _parameter("instrument", "instrument"), _value("rates")),
-    ),
+    "InstrumentRatesSet": (Rule(schema.PARAMETER, _parameter("instrument", "instrument"), _value("rates")),),
     "MinimumMaintenanceSet": (Rule(schema.PARAMETER, _parameter("minimum"), _value("minimumWad")),),
     "FeedSet": (Rule(schema.PARAMETER, _parameter("feed", "asset"), _value("feed")),),
     "SequencerSet": (Rule(schema.PARAMETER, _parameter("sequencer"), _value("source", "grace")),),

@@ -151,9 +151,7 @@ def _versioned(
     Index(f"{name}_from", table.c.valid_from)
     is_closed = valid_to != OPEN
     Index(f"{name}_to", valid_to, sqlite_where=is_closed, postgresql_where=is_closed)
-    entry = Versioned(
-        table, tuple(keys), {value: default for value, (_, default) in values.items()}, is_absent
-    )
+    entry = Versioned(table, tuple(keys), {value: default for value, (_, default) in values.items()}, is_absent)
     VERSIONED.append(entry)
     return entry
 
@@ -244,13 +242,9 @@ MARKET = _versioned(
         "sampled_at": (BigInteger, 0),
     },
 )
-QUOTER = _versioned(
-    "quoter", {"quoter": _ADDRESS}, {"allowed": (Boolean, False)}, lambda row: not row["allowed"]
-)
+QUOTER = _versioned("quoter", {"quoter": _ADDRESS}, {"allowed": (Boolean, False)}, lambda row: not row["allowed"])
 #: What governance sets, by the contract it is set in.
-PARAMETER = _versioned(
-    "parameter", {"source": _ADDRESS, "name": String(40)}, {"value": (Document, None)}
-)
+PARAMETER = _versioned("parameter", {"source": _ADDRESS, "name": String(40)}, {"value": (Document, None)})
 #: The routers' cached slots.
 SYNCED = _versioned(
     "synced",

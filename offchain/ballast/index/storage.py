@@ -32,15 +32,11 @@ class LedgerStorage:
         self._node = node
         self._house = house
         self._block = hex(block)
-        self._roots = {
-            name: field.slot for name, field in layout.GLOBALS.fields.items() if name[0] == "_"
-        }
+        self._roots = {name: field.slot for name, field in layout.GLOBALS.fields.items() if name[0] == "_"}
 
     def words(self, slots: Sequence[int]) -> list[int]:
         """Words at some slots, in order."""
-        found = self._node.call_many(
-            [("eth_getStorageAt", [self._house, hex(slot), self._block]) for slot in slots]
-        )
+        found = self._node.call_many([("eth_getStorageAt", [self._house, hex(slot), self._block]) for slot in slots])
         return [int(word, 16) for word in found]
 
     def global_fields(self) -> dict[str, int]:
@@ -57,10 +53,7 @@ class LedgerStorage:
         keys = list(keys)
         firsts = [mapping_slot(key, self._roots[root]) for key in keys]
         words = self.words([first + i for first in firsts for i in range(struct.words)])
-        return {
-            key: struct.read(words[i * struct.words : (i + 1) * struct.words])
-            for i, key in enumerate(keys)
-        }
+        return {key: struct.read(words[i * struct.words : (i + 1) * struct.words]) for i, key in enumerate(keys)}
 
     def accounts(self, accounts: Iterable[int], tokens: int) -> dict[int, StoredAccount]:
         """Accounts in full; ``tokens`` is how many tokens are listed."""
@@ -105,10 +98,7 @@ class LedgerStorage:
                 outer = mapping_slot(account, self._roots[root])
                 slots.append(mapping_slot(int(operator, 16), outer))
         words = self.words(slots)
-        return {
-            key: {**layout.OPERATOR.read([words[2 * i]]), "day": words[2 * i + 1]}
-            for i, key in enumerate(keys)
-        }
+        return {key: {**layout.OPERATOR.read([words[2 * i]]), "day": words[2 * i + 1]} for i, key in enumerate(keys)}
 
     def filled(self, orders: Iterable[bytes]) -> dict[bytes, int]:
         """Units filled by order hash."""
@@ -121,9 +111,7 @@ class LedgerStorage:
         """Bitmaps of cancelled nonces by (account, nonce >> 8)."""
         keys = list(keys)
         root = self._roots["_cancelled"]
-        words = self.words(
-            [mapping_slot(word, mapping_slot(account, root)) for account, word in keys]
-        )
+        words = self.words([mapping_slot(word, mapping_slot(account, root)) for account, word in keys])
         return dict(zip(keys, words, strict=True))
 
     def quoters(self, quoters: Iterable[str]) -> dict[str, bool]:

@@ -77,8 +77,7 @@ class Store:
             if not isinstance(error, OperationalError) and type(error) is not DatabaseError:
                 raise
             raise UsageError(
-                f"database {self._name}: {' '.join(str(error.orig).split())}; "
-                "mend it or give another with --database"
+                f"database {self._name}: {' '.join(str(error.orig).split())}; mend it or give another with --database"
             ) from error
 
     # -------------------------------------------------------------- identity
@@ -90,9 +89,7 @@ class Store:
             if found is None:
                 try:
                     with connection.begin_nested():
-                        connection.execute(
-                            insert(META).values(key="schema", value=str(SCHEMA_VERSION))
-                        )
+                        connection.execute(insert(META).values(key="schema", value=str(SCHEMA_VERSION)))
                 except IntegrityError:  # another process was first
                     found = _meta(connection, "schema")
         if found is not None and found != str(SCHEMA_VERSION):
@@ -130,9 +127,7 @@ class Store:
                 if found.as_text() != wanted.as_text()
                 else f"the index of another chain with the same id {found.chain_id}"
             )
-            raise UsageError(
-                f"database {self._name}: {reason}; delete it, or give another with --database"
-            )
+            raise UsageError(f"database {self._name}: {reason}; delete it, or give another with --database")
 
     # -------------------------------------------------------------- blocks
 
@@ -150,9 +145,7 @@ class Store:
     def hashes(self, first: int, last: int) -> dict[int, bytes]:
         """Hashes that are kept of blocks from ``first`` to ``last``, both included."""
         with self.read() as connection:
-            rows = connection.execute(
-                select(BLOCK.c.number, BLOCK.c.hash).where(BLOCK.c.number.between(first, last))
-            )
+            rows = connection.execute(select(BLOCK.c.number, BLOCK.c.hash).where(BLOCK.c.number.between(first, last)))
             return {int(row.number): bytes(row.hash) for row in rows}
 
     def sources(self) -> list[str]:
@@ -171,9 +164,7 @@ class Store:
         with self._reporting(), self._engine.begin() as connection:
             # a write comes first: it takes the database's lock before anything is read
             moved = connection.execute(
-                update(META)
-                .where(META.c.key == "head", META.c.value == _text(expected))
-                .values(value=str(head))
+                update(META).where(META.c.key == "head", META.c.value == _text(expected)).values(value=str(head))
             )
             if moved.rowcount != 1:
                 raise MovedError(f"database {self._name}: another process is writing to it")
@@ -195,7 +186,8 @@ class Store:
         with self.write(expected, head) as connection:
             tokens = schema.TOKEN.table.c
             listed = select(tokens.address, tokens.token).where(tokens.valid_to == OPEN)
-            draft = Draft(connection, dict(connection.execute(listed).tuples().all()))
+            ids = {row.address: row.token for row in connection.execute(listed)}
+            draft = Draft(connection, ids)
             draft.apply(changes)
             draft.write()
             _add_blocks(connection, headers)
@@ -217,9 +209,7 @@ def _engine(url: str) -> Engine:
             Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
         engine = create_engine(parsed)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, OSError) as error:
-        raise UsageError(
-            f"database {url}: {error}; write sqlite:///PATH or postgresql+psycopg://HOST/NAME"
-        ) from None
+        raise UsageError(f"database {url}: {error}; write sqlite:///PATH or postgresql+psycopg://HOST/NAME") from None
     if parsed.get_backend_name() == "sqlite":
         _tune_sqlite(engine)
     return engine
@@ -246,7 +236,7 @@ def _meta(connection: Connection, key: str) -> str | None:
 
 def identity_in(connection: Connection) -> Identity | None:
     """What the database is the index of; ``None`` while it is empty."""
-    found = dict(connection.execute(select(META.c.key, META.c.value)).tuples().all())
+    found = {row.key: row.value for row in connection.execute(select(META.c.key, META.c.value))}
     if "start_hash" not in found:
         return None
     return Identity(

@@ -69,9 +69,7 @@ def accrue(market: MarketHot, index: int, terms: PremiumTerms | None, now: int) 
     integral = mul_div_trunc(paid, within * (2 * period - within), 2 * period)
     grown = wrap_signed(mul_div_trunc(integral, index, period * E9 * PRICE_QUANTUM), 64)
     premium = mul_div_trunc(market.premium, period - within, period)
-    return stored._replace(
-        funding=signed(market.funding + grown, 64), premium=wrap_signed(premium, 32)
-    )
+    return stored._replace(funding=signed(market.funding + grown, 64), premium=wrap_signed(premium, 32))
 
 
 def mark(index: int, premium: int) -> int:

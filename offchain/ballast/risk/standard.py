@@ -95,9 +95,7 @@ class StandardMargin:
                 model=found.model,
                 cash=cash,
                 tokens=tuple(
-                    self._token_leg(token, shares)
-                    for token, shares in sorted(found.balances.items())
-                    if token != QUOTE
+                    self._token_leg(token, shares) for token, shares in sorted(found.balances.items()) if token != QUOTE
                 ),
                 linears=tuple(
                     self._linear_leg(instrument, position.size, position.quote)
