@@ -92,9 +92,13 @@ def test_price__new_answer_in_a_later_block_of_the_same_second__final_at_once(
     assert router.functions.price(ETH).call() == 3_100 * WAD
 
 
+@pytest.mark.parametrize("blocks", [0, 600])
 def test_price__after_sync_in_the_same_block__source_is_not_read(
-    chain: LocalChain, router: Contract, source: Contract
+    chain: LocalChain, router: Contract, source: Contract, blocks: int
 ) -> None:
+    # The slot keeps the low 12 bits of the block number, not fewer.
+    chain.rpc("anvil_mine", hex(blocks), "0x0")
+    chain.send(source.functions.set(3_000 * USD))
     receipts = chain.send_in_one_block(
         router.functions.sync(BIT),
         source.functions.setMode(1),  # reverts from here on
