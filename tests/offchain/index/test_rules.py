@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -73,3 +75,9 @@ def test_fund_after__several_steps_and_days__sums_each_day_anew() -> None:
     assert fund == {"day": 10, "spent": 12}
     assert fund_after(fund, 11 * day, 0) == {"day": 10, "spent": 12}
     assert fund_after(fund, 11 * day, 10**12) == {"day": 11, "spent": 1}
+
+
+def test_docs__table_of_events__names_each_of_them() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "index.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"`([A-Z][A-Za-z]+)`", text))
+    assert HOUSE_RULES.keys() | MODULE_RULES.keys() | WITHOUT_STATE <= documented
