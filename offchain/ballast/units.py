@@ -59,7 +59,7 @@ def account_id(owner: str, index: int = 0) -> int:
     ``UsageError`` where ``owner`` is no address or ``index`` is not 0 to 255.
     """
     if not 0 <= index <= 0xFF:
-        raise UsageError(f"account index {index}: out of range; an index is 0 to 255")
+        raise UsageError(f"account {owner}:{index}: index out of range; an index is 0 to 255")
     return int(parse_address(owner), 16) << 8 | index
 
 
@@ -100,7 +100,8 @@ def parse_account(text: str) -> int:
     if not _INTEGER.fullmatch(text):
         raise UsageError(f"account {text!r}: not an account; write 0xOWNER:INDEX or an integer")
     account = int(text, 16) if text[:2].lower() == "0x" else int(text)
-    _require_account(account)
+    if account >= ACCOUNT_BOUND:
+        raise UsageError(f"account {text}: out of range; an id is owner << 8 | index, below 2^168")
     return account
 
 

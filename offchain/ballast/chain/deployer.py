@@ -139,8 +139,8 @@ class _Deployer:
             if isinstance(step, Deploy) and entry is not None and entry.digest != self._digest_of(step):
                 raise UsageError(
                     f"{self.journal.path}: {step.name} was deployed with other code or arguments"
-                    " than now; go on with"
-                    " those it was begun with, or move the journal and the deployment file away to deploy anew"
+                    " than now; go on with those it was begun with, or move the journal and the"
+                    " deployment file away to deploy anew"
                 )
 
     def _require_authority(self, plan: list[Step]) -> None:

@@ -98,6 +98,7 @@ class LocalChain(LocalNode):
         #: Anvil's ten accounts; the first is governor, feed poster, quoter and fee recipient.
         self.accounts: list[LocalAccount] = []
         self._keys: dict[str, LocalAccount] = {}
+        self._funded: set[str] = set()
         self._allowed: set[tuple[str, str]] = set()
         self._ticks: dict[str, int] = {}
         self._nonces = itertools.count(1)
@@ -167,7 +168,7 @@ class LocalChain(LocalNode):
         """An owner of that name, always the same, with ETH for gas; never one of anvil's
         accounts."""
         account: LocalAccount = Account.from_key(keccak(text=f"ballast actor {name}"))
-        if account.address not in self._keys:
+        if account.address not in self._funded:
             self.adopt(account)
         return account
 
@@ -177,6 +178,7 @@ class LocalChain(LocalNode):
         self.rpc("anvil_setBalance", account.address, hex(_ACTOR_WEI))
         self.rpc("anvil_impersonateAccount", account.address)
         self._keys[account.address] = account
+        self._funded.add(account.address)
         return str(account.address)
 
     def key_of(self, account: int) -> LocalAccount:
@@ -408,5 +410,6 @@ class LocalChain(LocalNode):
             self.refresh_prices()
 
     def _forget(self) -> None:
+        self._funded.clear()
         self._allowed.clear()
         self._ticks.clear()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
@@ -33,13 +35,13 @@ def connect(url: str | Path, *, timeout: float = DEFAULT_TIMEOUT) -> Web3:
         # A node on this machine is reached directly, whatever proxy the environment names.
         session.trust_env = urlsplit(text).hostname not in ("127.0.0.1", "localhost", "::1")
         provider = HTTPProvider(text, request_kwargs={"timeout": timeout}, session=session)
+        weakref.finalize(provider, session.close)
     elif Path(text).is_socket():
         provider = IPCProvider(text, timeout=int(timeout))
+        # web3 never closes the socket that it keeps.
+        weakref.finalize(provider, _close, provider._socket)
     else:
-        raise UsageError(
-            f"rpc {hide_secrets(text)}: not a node's address; give http://HOST:PORT or a socket's"
-            " path"
-        )
+        raise UsageError(f"rpc {hide_secrets(text)}: not a node's address; give http://HOST:PORT or a socket's path")
     w3 = Web3(provider)
     w3.middleware_onion.inject(ExtraDataToPOAMiddleware, layer=0)
     reverts.install(w3)
@@ -47,10 +49,16 @@ def connect(url: str | Path, *, timeout: float = DEFAULT_TIMEOUT) -> Web3:
         w3.eth.chain_id  # noqa: B018 - asks the node
     except (OSError, ValueError, Web3Exception) as error:
         raise UsageError(
-            f"rpc {hide_secrets(text)}: no node answers there ({_words(error)}); start one or give"
-            " another URL"
+            f"rpc {hide_secrets(text)}: no node answers there ({_words(error)}); start one or give another URL"
         ) from None
     return w3
+
+
+def _close(kept: Any) -> None:
+    """Closes the socket that an IPC provider has kept, if it has opened one."""
+    if kept.sock is not None:
+        kept.sock.close()
+        kept.sock = None
 
 
 def require_chain(w3: Web3, chain_id: int, what: str) -> None:
@@ -58,10 +66,7 @@ def require_chain(w3: Web3, chain_id: int, what: str) -> None:
     a file."""
     found = w3.eth.chain_id
     if found != chain_id:
-        raise UsageError(
-            f"rpc: the node's chain id is {found}, {what} says {chain_id}; connect to the right"
-            " chain"
-        )
+        raise UsageError(f"rpc: the node's chain id is {found}, {what} says {chain_id}; connect to the right chain")
 
 
 def hide_secrets(url: str) -> str:

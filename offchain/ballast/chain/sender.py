@@ -186,6 +186,11 @@ class Sender:
                 if entry.address is None or not self.w3.eth.get_code(Web3.to_checksum_address(entry.address)):
                     self.journal.drop(step)
             else:
+                if not any(tx.raw for tx in entry.txs):
+                    raise TransactionError(
+                        f"{step}: {entry.txs[-1].hash} was confirmed and is gone (a deep"
+                        " reorganisation); wait until it is mined again, then run again"
+                    )
                 entry.block = None
                 self._broadcast(step, entry)
                 self._pending[step] = time.monotonic()
@@ -242,19 +247,22 @@ class Sender:
 
     def confirm(self, blocks: int) -> None:
         """Waits until the newest transaction lies under ``blocks`` further ones, then looks for all
-        of them again.
+        of them again. Only then the signed transactions are forgotten and the hashes kept.
 
         ``TransactionError`` where a reorganisation has thrown one out: running again resumes.
         """
-        entries = [entry for entry in self.journal.steps.values() if entry.block is not None]
-        if blocks == 0 or not entries:
-            return
-        highest = max(cast(int, entry.block) for entry in entries)
-        while self.w3.eth.block_number < highest + blocks:
-            time.sleep(min(self._block_time, 2.0))
+        entries = self.journal.steps.values()
+        fresh = [entry for entry in entries if any(tx.raw for tx in entry.txs)]
+        if fresh and blocks:
+            highest = max(entry.block or 0 for entry in fresh)
+            while self.w3.eth.block_number < highest + blocks:
+                time.sleep(min(self._block_time, 2.0))
         for step, entry in self.journal.steps.items():
             if entry.txs and self._receipt(entry) is None:
                 raise TransactionError(f"{step}: its block is gone (reorganisation); run again to resume")
+        for entry in fresh:
+            entry.txs = [tx.model_copy(update={"raw": ""}) for tx in entry.txs]
+        self.journal.save()
 
     # ------------------------------------------------------------ receipts
 
@@ -273,9 +281,9 @@ class Sender:
             return False
         entry.block = receipt["blockNumber"]
         entry.gas_used = receipt["gasUsed"]
-        # Mined: only the hash is needed from here on.
+        # Of several at this nonce only the mined one can come again after a reorganisation.
         tx_hash = Web3.to_hex(receipt["transactionHash"])
-        entry.txs = [tx.model_copy(update={"raw": ""}) for tx in entry.txs if tx.hash == tx_hash]
+        entry.txs = [tx for tx in entry.txs if tx.hash == tx_hash]
         self._notify(
             Record(
                 step,

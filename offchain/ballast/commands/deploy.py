@@ -234,8 +234,8 @@ def _require_rehearsal(job: Job, signer: Signer, rehearsal: Rehearsal) -> None:
     balance = job.w3.eth.get_balance(to_checksum_address(signer.address))
     if balance < rehearsal.cost:
         raise UsageError(
-            f"account {signer.address}: has {from_wad(balance)} ETH, the deployment costs about"
-            f" {from_wad(rehearsal.cost)}; send it some"
+            f"account {signer.address}: has {from_wad(balance):f} ETH, the deployment costs about"
+            f" {from_wad(rehearsal.cost):f}; send it some"
         )
 
 
@@ -297,7 +297,7 @@ def _report_rehearsal(job: Job, rehearsal: Rehearsal, as_json: bool) -> None:
 def _print_transactions(job: Job, rehearsal: Rehearsal, price: int) -> None:
     table = Table(title=f"{job.params.network}: {len(rehearsal.records)} transactions")
     for name in ("nonce", "step", "to"):
-        table.add_column(name)
+        table.add_column(name, no_wrap=True)
     for name in ("gas", "cost, ETH"):
         table.add_column(name, justify="right")
     for record in rehearsal.records:

@@ -35,7 +35,7 @@ __all__ = [
 
 LOCAL_RPC = "http://127.0.0.1:8545"
 LOCAL_CHAIN_ID = 31337
-_PIPE_WIDTH = 140
+_PIPE_WIDTH = 160
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
