@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from ballast.checks.actions import check_actions
 from ballast.checks.authority import check_authority
 from ballast.checks.custody import check_custody
-from ballast.checks.history import read_history
+from ballast.checks.history import History, read_history
 from ballast.checks.liquidations import check_liquidations
 from ballast.checks.losses import check_losses
 from ballast.checks.markets import check_markets
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ballast.chain.protocol import Protocol
     from ballast.index import Index
 
-__all__ = ["INVARIANTS", "Result", "check_all"]
+__all__ = ["INVARIANTS", "Result", "check_all", "check_history"]
 
 #: What each number says, in the words of the design.
 INVARIANTS: dict[str, str] = {
@@ -63,7 +63,11 @@ def check_all(
     view = ChainView(protocol)
     last = view.tip() if to_block is None else to_block
     first = view.deployment.start_block if since_block is None else since_block
-    history = read_history(view, first, last)
+    return check_history(read_history(view, first, last), index)
+
+
+def check_history(history: History, index: Index | None = None) -> dict[str, Result]:
+    """As ``check_all``, of a history already read."""
     return {
         "I1": check_markets(history),
         "I2": check_custody(history),

@@ -10,7 +10,7 @@ from ballast.checks.calls import HouseCall
 from ballast.checks.history import History, Transaction
 from ballast.checks.ledger import Ledger
 from ballast.checks.result import Findings, Result
-from ballast.checks.signatures import SignedOrder, signers_of
+from ballast.checks.signatures import Signed, SignedOrder, signers_of
 from ballast.checks.view import LoggedEvent
 from ballast.errors import UsageError
 from ballast.units import format_account, owner_of
@@ -62,9 +62,7 @@ def check_authority(history: History) -> Result:
     signers = _signers(history)
     for transaction, ledger in history.walk():
         if not transaction.traced:
-            findings.note(
-                f"{transaction.hash[:10]} went through another contract and is not traced"
-            )
+            findings.note(f"{transaction.hash[:10]} went through another contract and is not traced")
             continue
         check = _Check(findings, transaction, ledger, signers)
         leave = check.leave()
@@ -87,7 +85,7 @@ class _Check:
         findings: Findings,
         transaction: Transaction,
         ledger: Ledger,
-        signers: dict[SignedOrder, tuple[str, bytes]],
+        signers: dict[SignedOrder, Signed],
     ) -> None:
         self.findings = findings
         self.transaction = transaction
@@ -117,7 +115,7 @@ class _Check:
                 key = (arguments["account"], str(arguments["operator"]).lower())
                 self.operators[key] = arguments["validUntil"]
         elif call.name == "cancel":
-            self._grant_operated(leave, call.sender, arguments["account"], "cancel")
+            self._grant_operated(leave, (call.sender,), arguments["account"], "cancel")
         elif call.name == "settle":
             leave.settled.add(arguments["account"])
         elif call.name == "fill":
@@ -141,29 +139,25 @@ class _Check:
         )
         leave.whole.add(account)
 
-    def _grant_operated(self, leave: _Leave, who: str, account: int, what: str) -> None:
+    def _grant_operated(self, leave: _Leave, who: tuple[str, ...], account: int, what: str) -> None:
         self._require(
-            self._may_trade(who, account),
-            f"{what} of {_shown(account)} by {who or 'nobody'}, neither owner nor operator",
+            any(self._may_trade(each, account) for each in who),
+            f"{what} of {_shown(account)} by {' '.join(who) or 'nobody'}, neither owner nor operator",
         )
         leave.whole.add(account)
 
     def _grant_fill(self, leave: _Leave, call: HouseCall) -> None:
         hashes = {
-            value
-            for event in self.transaction.named("Filled")
-            for value in (event["makerHash"], event["takerHash"])
+            value for event in self.transaction.named("Filled") for value in (event["makerHash"], event["takerHash"])
         }
         for signed in _orders_of(call, self.transaction.block):
-            signer, order_hash = self.signers[signed]
-            self._require(
-                order_hash in hashes, f"an order of {_shown(signed.order.account)} has another hash"
-            )
-            self._grant_operated(leave, signer, signed.order.account, "an order")
+            found = self.signers[signed]
+            self._require(found.hash in hashes, f"an order of {_shown(signed.order.account)} has another hash")
+            self._grant_operated(leave, found.speakers, signed.order.account, "an order")
 
     def _grant_liquidation(self, leave: _Leave, call: HouseCall) -> None:
         account, receiver = call.arguments["l"][:2]
-        self._grant_operated(leave, call.sender, receiver, "taking a slice")
+        self._grant_operated(leave, (call.sender,), receiver, "taking a slice")
         health = self.transaction.before.get(account)
         for event in self.transaction.named("Liquidated"):
             if event["account"] == account:
@@ -187,7 +181,7 @@ class _Check:
         self.findings.require(condition, f"{self.transaction.hash[:10]}: {violation}")
 
 
-def _signers(history: History) -> dict[SignedOrder, tuple[str, bytes]]:
+def _signers(history: History) -> dict[SignedOrder, Signed]:
     orders = [
         signed
         for transaction in history.transactions
@@ -200,9 +194,7 @@ def _signers(history: History) -> dict[SignedOrder, tuple[str, bytes]]:
 
 def _orders_of(call: HouseCall, block: int) -> list[SignedOrder]:
     return [
-        SignedOrder(
-            _order(call.arguments[side]), bytes(call.arguments[f"{side}Sig"]), call.sender, block
-        )
+        SignedOrder(_order(call.arguments[side]), bytes(call.arguments[f"{side}Sig"]), call.sender, block)
         for side in ("maker", "taker")
     ]
 

@@ -59,9 +59,7 @@ class Batch:
             answers = [answers] * len(chunk)
         if len(answers) != len(chunk):
             raise RpcError(f"node: {len(answers)} answers to a batch of {len(chunk)}")
-        return [
-            _result(answer, method) for answer, (method, _) in zip(answers, requests, strict=True)
-        ]
+        return [_result(answer, method) for answer, (method, _) in zip(answers, requests, strict=True)]
 
 
 def _result(answer: Any, method: str) -> Any:

@@ -45,9 +45,7 @@ def _check_token(findings: Findings, history: History, token: int, address: str)
     held, pools = bank[_HELD], bank[_POOLS]
     there = view.held_by_vault([address], block)[0]
     if there > held:
-        findings.note(
-            f"{there - held} units of {name} were sent to the contract and belong to nobody"
-        )
+        findings.note(f"{there - held} units of {name} were sent to the contract and belong to nobody")
     findings.require(there >= held, f"{name}: {there} units are there, the ledger counts {held}")
     sum_of_parts = deposits - borrows + reserves + insurance + pools
     findings.require(
@@ -73,9 +71,7 @@ def _check_token(findings: Findings, history: History, token: int, address: str)
         ("tokens in and out", _flow(history, token, address), held),
     ):
         findings.require(ours == theirs, f"{name}: {what} sum to {ours}, the bank has {theirs}")
-    findings.require(
-        bank[_FEES] <= reserves, f"{name}: fees {bank[_FEES]} exceed the reserves {reserves}"
-    )
+    findings.require(bank[_FEES] <= reserves, f"{name}: fees {bank[_FEES]} exceed the reserves {reserves}")
     if token == _QUOTE:
         markets = sum(market.pool for market in ledger.markets.values())
         findings.require(markets == pools, f"market pools sum to {markets}, the bank has {pools}")

@@ -129,9 +129,7 @@ def read_history(view: ChainView, first: int, last: int) -> History:
 def _group(events: Iterator[LoggedEvent]) -> list[Transaction]:
     found: dict[str, Transaction] = {}
     for event in events:
-        known = found.setdefault(
-            event.transaction, Transaction(event.transaction, event.event.block, [])
-        )
+        known = found.setdefault(event.transaction, Transaction(event.transaction, event.event.block, []))
         known.events.append(event)
     return list(found.values())
 
@@ -165,19 +163,15 @@ def _run_again(history: History) -> None:
 
 
 def _moves_something(transaction: Transaction) -> bool:
-    return any(
-        argument in event.event.args
-        for event in transaction.events
-        for argument in _ACCOUNT_ARGUMENTS
-    ) or bool(transaction.named("BankAccrued", "InsuranceSet"))
+    return any(argument in event.event.args for event in transaction.events for argument in _ACCOUNT_ARGUMENTS) or bool(
+        transaction.named("BankAccrued", "InsuranceSet")
+    )
 
 
 class _Replay:
     """One block's second run."""
 
-    def __init__(
-        self, history: History, block: dict[str, Any], wanted: dict[str, Transaction]
-    ) -> None:
+    def __init__(self, history: History, block: dict[str, Any], wanted: dict[str, Transaction]) -> None:
         self.view = history.view
         self.tokens = history.tokens
         self.block = block
@@ -244,9 +238,7 @@ class _Replay:
             asked[name, tuple(arguments)] = answer
 
 
-def _questions(
-    view: ChainView, tokens: dict[int, Token], transaction: Transaction
-) -> Sequence[Question]:
+def _questions(view: ChainView, tokens: dict[int, Token], transaction: Transaction) -> Sequence[Question]:
     """What is read before and after a transaction."""
     addresses = [token.address for token in tokens.values()]
     found: list[Question] = [("health", [account]) for account in transaction.accounts]

@@ -86,11 +86,7 @@ class Ledger:
 
     def entries_of(self, account: int) -> dict[int, tuple[int, int]]:
         """(size, quote) by instrument; claims have ``CLAIM`` set in theirs."""
-        return {
-            instrument: value
-            for (owner, instrument), value in self.positions.items()
-            if owner == account
-        }
+        return {instrument: value for (owner, instrument), value in self.positions.items() if owner == account}
 
     def is_free(self, account: int) -> bool:
         """True where no price can hurt: no position, claim or debt."""

@@ -45,9 +45,7 @@ def check_liquidations(history: History) -> Result:
         if not steps:
             continue
         config = history.view.must([("liquidationConfig", [])], transaction.block)[0][0]
-        scene = _Scene(
-            history.view, transaction, ledger, history.tokens, config[_TARGET], config[_DUST]
-        )
+        scene = _Scene(history.view, transaction, ledger, history.tokens, config[_TARGET], config[_DUST])
         for event in steps:
             findings.count("liquidation steps")
             _check_step(findings, scene, event)
@@ -70,8 +68,7 @@ def _check_step(findings: Findings, scene: _Scene, event: LoggedEvent) -> None:
         return
     findings.require(
         (before.equity, before.maintenance) == (equity, maintenance),
-        f"{where}: the step says {equity}/{maintenance}, the view"
-        f" {before.equity}/{before.maintenance}",
+        f"{where}: the step says {equity}/{maintenance}, the view {before.equity}/{before.maintenance}",
     )
     ended = Ledger(shares=dict(scene.ledger.shares), positions=dict(scene.ledger.positions))
     ended.apply(transaction.events)
@@ -91,9 +88,7 @@ def _check_closed(findings: Findings, ended: Ledger, account: int, where: str) -
     findings.require(not tokens, f"{where}: closed whole, balances of tokens {tokens} stayed")
 
 
-def _check_partial(
-    findings: Findings, scene: _Scene, event: LoggedEvent, after: Health, where: str
-) -> None:
+def _check_partial(findings: Findings, scene: _Scene, event: LoggedEvent, after: Health, where: str) -> None:
     equity, maintenance = event["equity"], event["maintenance"]
     better = after.equity * maintenance - equity * after.maintenance
     if equity >= 0:
@@ -107,9 +102,7 @@ def _check_partial(
         values = Values.before(scene.transaction, scene.tokens)
         slack = 2 * QUOTE_UNIT + (values.of_units() if values else 0)
         missing = after.maintenance * scene.target // WAD - after.equity
-        findings.require(
-            missing <= slack, f"{where}: ended {missing} (1e-18 USDC) below the target"
-        )
+        findings.require(missing <= slack, f"{where}: ended {missing} (1e-18 USDC) below the target")
     gross = _gross(scene)
     if gross is not None:
         left = gross * (WAD - event["fraction"]) // WAD
@@ -153,10 +146,7 @@ def _probe_healthy(findings: Findings, history: History) -> None:
         if health is not None and health[0] >= health[2]
     ]
     receiver = int(_STRANGER, 16) << 8
-    tries = [
-        ("liquidate", [(account, receiver, WAD, 0, _ANY_PAID, _ANY_STEP, b"")])
-        for account in healthy
-    ]
+    tries = [("liquidate", [(account, receiver, WAD, 0, _ANY_PAID, _ANY_STEP, b"")]) for account in healthy]
     answers = view.ask(tries, block, sender=_STRANGER)
     for account, answer in zip(healthy, answers, strict=True):
         findings.count("healthy accounts that refuse it")

@@ -26,8 +26,7 @@ def check_losses(history: History) -> Result:
             _check_parts(findings, history, transaction, ledger, event)
         insolvent = [event for event in transaction.named("Liquidated") if event["equity"] < 0]
         findings.require(
-            sorted(event["account"] for event in insolvent)
-            == sorted(event["account"] for event in losses),
+            sorted(event["account"] for event in insolvent) == sorted(event["account"] for event in losses),
             f"{transaction.hash[:10]}: {len(insolvent)} insolvent steps, {len(losses)} losses",
         )
         if losses:
@@ -48,9 +47,7 @@ def _check_parts(
     account = event["account"]
     where = f"{transaction.hash[:10]}: {format_account(account)}"
     parts = sum(event[part] for part in ("insurance", "winners", "deposits", "uncovered"))
-    findings.require(
-        event["loss"] == parts, f"{where}: loss {event['loss']}, its parts sum to {parts}"
-    )
+    findings.require(event["loss"] == parts, f"{where}: loss {event['loss']}, its parts sum to {parts}")
     step = next((s for s in transaction.named("Liquidated") if s["account"] == account), None)
     if step is None or step["equity"] >= 0:
         return
@@ -74,9 +71,7 @@ def _slack(history: History, transaction: Transaction, ledger: Ledger) -> int:
     """
     values = Values.before(transaction, history.tokens)
     units: int = 2 * QUOTE_UNIT + (values.of_units() if values else 0)
-    steps: int = sum(
-        market.open_interest * _HAIRCUT_QUANTUM // WAD + 1 for market in ledger.markets.values()
-    )
+    steps: int = sum(market.open_interest * _HAIRCUT_QUANTUM // WAD + 1 for market in ledger.markets.values())
     return units + steps
 
 
@@ -97,13 +92,10 @@ def _check_sources(
         f"{where}: others bore {beyond} (1e-18 USDC) while insurance had {lowest} units",
     )
     haircuts = sum(
-        event["fromLongs"] + event["fromShorts"] + event["fromClaims"]
-        for event in transaction.named("WinnersHaircut")
+        event["fromLongs"] + event["fromShorts"] + event["fromClaims"] for event in transaction.named("WinnersHaircut")
     )
     winners = sum(event["winners"] for event in losses)
-    findings.require(
-        haircuts == winners, f"{where}: haircuts sum to {haircuts}, losses say {winners}"
-    )
+    findings.require(haircuts == winners, f"{where}: haircuts sum to {haircuts}, losses say {winners}")
     written = transaction.named("DebtWrittenOff")
     for event in written:
         rest = event["amount"] - event["fromDeposits"] - event["uncovered"]
@@ -124,7 +116,5 @@ def _check_emptied(findings: Findings, history: History) -> None:
     for account in sorted(ledger.accounts):
         shares = [s for (owner, _), s in ledger.shares.items() if owner == account]
         emptied = bool(shares) and all(s < 0 for s in shares) and not ledger.entries_of(account)
-        findings.require(
-            not emptied, f"{format_account(account)}: nothing but debt, and no loss recorded"
-        )
+        findings.require(not emptied, f"{format_account(account)}: nothing but debt, and no loss recorded")
         findings.count("accounts")

@@ -52,14 +52,10 @@ def _check_identity(findings: Findings, ledger: Ledger, instrument: int, where: 
     profits = sum(quote for _, quote in entries) - haircuts
     claims = market.claim_shares * market.claim_index // WAD
     owed, pool = profits + claims + market.residual, market.pool * QUOTE_UNIT
-    findings.require(
-        owed == pool, f"{where}: unsettled profits are {owed}, the pool is {pool} (1e-18 USDC)"
-    )
+    findings.require(owed == pool, f"{where}: unsettled profits are {owed}, the pool is {pool} (1e-18 USDC)")
 
 
-def _check_views(
-    findings: Findings, history: History, ledger: Ledger, instrument: int, name: str
-) -> None:
+def _check_views(findings: Findings, history: History, ledger: Ledger, instrument: int, name: str) -> None:
     view, block = history.view, history.last
     accounts = sorted(ledger.accounts)
     (shown, _), *sizes = view.must(
@@ -69,9 +65,7 @@ def _check_views(
     total = sum(size for (size,) in sizes)
     longs = sum(max(size, 0) for (size,) in sizes)
     findings.require(total == 0, f"{name}: positionOf sums to {total}, not 0")
-    findings.require(
-        longs == open_interest, f"{name}: longs are {longs}, open interest is {open_interest}"
-    )
+    findings.require(longs == open_interest, f"{name}: longs are {longs}, open interest is {open_interest}")
     answers = view.ask([("unsettledOf", [account, instrument]) for account in accounts], block)
     if any(answer is None for answer in answers):
         findings.note(f"{name}: no usable price, unsettled profits from the logs only")
@@ -82,6 +76,5 @@ def _check_views(
     missing = pool * QUOTE_UNIT - residual - unsettled
     findings.require(
         0 <= missing <= claims,
-        f"{name}: unsettledOf sums to {unsettled},"
-        f" pool less remainder is {pool * QUOTE_UNIT - residual}",
+        f"{name}: unsettledOf sums to {unsettled}, pool less remainder is {pool * QUOTE_UNIT - residual}",
     )

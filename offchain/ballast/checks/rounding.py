@@ -32,9 +32,7 @@ def check_rounding(history: History) -> Result:
     return findings.result()
 
 
-def _check_reserves(
-    findings: Findings, history: History, transaction: Transaction, token: int
-) -> None:
+def _check_reserves(findings: Findings, history: History, transaction: Transaction, token: int) -> None:
     """Reserves move by fees, collections and write-offs; rounding only adds to them."""
     before, after = transaction.totals_before.get(token), transaction.totals_after.get(token)
     if before is None or after is None:
@@ -52,8 +50,7 @@ def _check_reserves(
     moved = after.reserves - before.reserves
     findings.require(
         moved >= stated,
-        f"{transaction.hash[:10]}: reserves of token {token} moved by {moved}, not at least"
-        f" {stated}",
+        f"{transaction.hash[:10]}: reserves of token {token} moved by {moved}, not at least {stated}",
     )
 
 

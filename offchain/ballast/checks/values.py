@@ -31,9 +31,7 @@ class Values:
                 return None
             usd[token] = answer[0]
         quote = usd[_QUOTE]
-        prices = {
-            token: WAD if token == _QUOTE else price * WAD // quote for token, price in usd.items()
-        }
+        prices = {token: WAD if token == _QUOTE else price * WAD // quote for token, price in usd.items()}
         return cls(prices, tokens)
 
     def of(self, token: int, amount: int) -> int:

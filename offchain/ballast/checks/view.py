@@ -70,9 +70,7 @@ class ChainView:
         self.erc20 = Codec(artifact("TestToken")["abi"])
         self._decoder = Decoder([artifact("Clearinghouse")["abi"]])
         self.instruments = {number: name for name, number in self.deployment.instruments.items()}
-        self.perpetuals = {
-            number: name for number, name in self.instruments.items() if number >> 28 == _PERPETUAL
-        }
+        self.perpetuals = {number: name for number, name in self.instruments.items() if number >> 28 == _PERPETUAL}
 
     # -------------------------------------------------------------- views
 
@@ -80,9 +78,7 @@ class ChainView:
         self, questions: Sequence[Question], block: int, *, sender: str | None = None
     ) -> list[tuple[Any, ...] | None]:
         """Answers of views of the Clearinghouse at a block; ``None`` where one reverts."""
-        raw = self.call(
-            [(self.house, self.codec.encode(*question)) for question in questions], block, sender
-        )
+        raw = self.call([(self.house, self.codec.encode(*question)) for question in questions], block, sender)
         return [
             None if answer is None else self.codec.answer(name, answer)
             for (name, _), answer in zip(questions, raw, strict=True)
@@ -97,17 +93,11 @@ class ChainView:
             answers.append(answer)
         return answers
 
-    def call(
-        self, calls: Sequence[tuple[str, str]], block: int, sender: str | None = None
-    ) -> list[str | None]:
+    def call(self, calls: Sequence[tuple[str, str]], block: int, sender: str | None = None) -> list[str | None]:
         """Raw answers of calls ``(to, data)``; ``None`` where one reverts."""
         extra = {} if sender is None else {"from": sender}
-        requests = [
-            ("eth_call", [{"to": to, "data": data, **extra}, hex(block)]) for to, data in calls
-        ]
-        return [
-            None if isinstance(found, RpcError) else found for found in self.batch.many(requests)
-        ]
+        requests = [("eth_call", [{"to": to, "data": data, **extra}, hex(block)]) for to, data in calls]
+        return [None if isinstance(found, RpcError) else found for found in self.batch.many(requests)]
 
     def held_by_vault(self, tokens: Iterable[str], block: int) -> list[int]:
         """``balanceOf(vault)`` of each token, token units."""

@@ -16,7 +16,7 @@ from itertools import groupby
 from ballast.errors import UsageError
 from ballast.market.prices import Bar
 
-__all__ = ["CRASHES", "CrashDay", "crash_bars", "crash_dates", "crash_day"]
+__all__ = ["CRASHES", "CrashDay", "crash_bars", "crash_dates", "crash_day", "returns_on"]
 
 _SOURCE = "Yahoo Finance, {symbol}-USD, daily"
 _PRICE_DIGITS = Decimal("0.00000001")
@@ -83,6 +83,11 @@ def crash_day(day: str | date) -> dict[str, CrashDay]:
         known = ", ".join(map(str, crash_dates()))
         raise UsageError(f"crash day {day}: not in the table; there are {known}")
     return found
+
+
+def returns_on(day: str | date) -> dict[str, Decimal]:
+    """Return to the close by symbol, as parts; errors as ``crash_day``."""
+    return {symbol: crash.close for symbol, crash in crash_day(day).items()}
 
 
 def crash_bars(
