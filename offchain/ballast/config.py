@@ -22,12 +22,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="BALLAST_", env_ignore_empty=True, extra="ignore")
 
     rpc: str | None = Field(default=None, description="URL of the node")
-    deployment: Path = Field(
-        default=Path("deployments/local.json"), description="deployment file to work on"
-    )
-    database_url: str = Field(
-        default="sqlite:///.data/ballast.sqlite", description="where the index lives"
-    )
+    deployment: Path = Field(default=Path("deployments/local.json"), description="deployment file to work on")
+    database_url: str = Field(default="sqlite:///.data/ballast.sqlite", description="where the index lives")
     account: str | None = Field(default=None, description="keystore file or ape account alias")
     passphrase: SecretStr | None = Field(default=None, description="passphrase of the keystore")
     passphrase_file: Path | None = Field(default=None, description="file that holds it")

@@ -90,10 +90,7 @@ def parse_account(text: str) -> int:
     owner, colon, index = text.partition(":")
     if colon:
         if not re.fullmatch(r"[0-9]{1,3}", index):
-            raise UsageError(
-                f"account {text!r}: {index!r} is no index; write 0xOWNER:INDEX with an index of 0"
-                " to 255"
-            )
+            raise UsageError(f"account {text!r}: {index!r} is no index; write 0xOWNER:INDEX with an index of 0 to 255")
         return account_id(owner, int(index))
     if is_hex_address(text) and text[:2].lower() == "0x":
         return account_id(text)
@@ -119,9 +116,7 @@ def parse_address(text: str) -> str:
 
 def _require_account(account: int) -> None:
     if not 0 <= account < ACCOUNT_BOUND:
-        raise UsageError(
-            f"account {account}: out of range; an id is owner << 8 | index, below 2^168"
-        )
+        raise UsageError(f"account {account}: out of range; an id is owner << 8 | index, below 2^168")
 
 
 def decimal_of(value: Decimal | str | int) -> Decimal:

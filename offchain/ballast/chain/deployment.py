@@ -65,9 +65,7 @@ class Deployment(BaseModel):
                 f"{path}: no deployment file; run `ballast up` or `ballast deploy`, or name another"
             ) from None
         except (OSError, ValueError) as error:
-            raise UsageError(
-                f"{path}: not a whole deployment file ({error}); deploy again"
-            ) from None
+            raise UsageError(f"{path}: not a whole deployment file ({error}); deploy again") from None
         try:
             found = cls.model_validate(content)
         except ValidationError as error:

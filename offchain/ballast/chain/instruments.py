@@ -18,9 +18,7 @@ _MAX_SERIAL = 0xFFFFF
 def instrument_id(kind: int, asset: int, serial: int = 0) -> int:
     """The instrument's number. A spot market's serial is its token's id; a perpetual's is 0."""
     if not (0 <= kind <= _MAX_KIND and 0 <= asset <= _MAX_ASSET and 0 <= serial <= _MAX_SERIAL):
-        raise UsageError(
-            f"instrument {kind}/{asset}/{serial}: out of range; kind is 4 bits, asset 8, serial 20"
-        )
+        raise UsageError(f"instrument {kind}/{asset}/{serial}: out of range; kind is 4 bits, asset 8, serial 20")
     return kind << 28 | asset << 20 | serial
 
 

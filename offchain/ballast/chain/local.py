@@ -119,9 +119,7 @@ class LocalChain(LocalNode):
             chain = params.chain.model_copy(update={"id": self.w3.eth.chain_id, "rpc": self.url})
             self.params = params.model_copy(update={"chain": chain})
             if self._known is None:
-                deployed = deploy(
-                    self.w3, self.params, UnlockedSigner(self.governor), notify=self._notify
-                )
+                deployed = deploy(self.w3, self.params, UnlockedSigner(self.governor), notify=self._notify)
             else:
                 deployed = self._known
             self.protocol = Protocol(self.w3, deployed)
@@ -185,10 +183,7 @@ class LocalChain(LocalNode):
         """The key of an account's owner; ``UsageError`` where it is not known here."""
         owner = units.owner_of(account)
         if owner not in self._keys:
-            raise UsageError(
-                f"account {units.format_account(account)}: its owner's key is not known to this"
-                " chain"
-            )
+            raise UsageError(f"account {units.format_account(account)}: its owner's key is not known to this chain")
         return self._keys[owner]
 
     def open(
@@ -212,9 +207,7 @@ class LocalChain(LocalNode):
         """Creates ``token_units`` (not whole tokens) of a test token."""
         return self.send(self.protocol.token(symbol).functions.mint(to, token_units), self.governor)
 
-    def deposit(
-        self, account: int, symbol: str, amount: Number, *, minted: bool = True
-    ) -> TxReceipt:
+    def deposit(self, account: int, symbol: str, amount: Number, *, minted: bool = True) -> TxReceipt:
         """Deposits whole tokens from the account's owner, who gets them first unless ``minted`` is
         False."""
         owner = self.key_of(account).address
@@ -223,9 +216,7 @@ class LocalChain(LocalNode):
         if minted:
             self.mint(symbol, owner, amount_units)
         self.approve(owner, symbol)
-        return self.send(
-            self.protocol.house.functions.deposit(account, token.address, amount_units), owner
-        )
+        return self.send(self.protocol.house.functions.deposit(account, token.address, amount_units), owner)
 
     def approve(self, owner: str, symbol: str) -> None:
         """Lets the Clearinghouse pull all of a token from ``owner``; once."""
@@ -235,18 +226,12 @@ class LocalChain(LocalNode):
         self.send(self.protocol.token(symbol).functions.approve(house, _ALLOWANCE), owner)
         self._allowed.add((owner, symbol))
 
-    def withdraw(
-        self, account: int, symbol: str, amount: Number | None, *, to: str | None = None
-    ) -> TxReceipt:
+    def withdraw(self, account: int, symbol: str, amount: Number | None, *, to: str | None = None) -> TxReceipt:
         """Withdraws whole tokens, borrowing what is missing; None is the whole balance."""
         owner = self.key_of(account).address
         token = self.protocol.token(symbol).address
-        amount_units = (
-            _ALLOWANCE if amount is None else units.to_units(amount, self.protocol.decimals(symbol))
-        )
-        return self.send(
-            self.protocol.house.functions.withdraw(account, token, amount_units, to or owner), owner
-        )
+        amount_units = _ALLOWANCE if amount is None else units.to_units(amount, self.protocol.decimals(symbol))
+        return self.send(self.protocol.house.functions.withdraw(account, token, amount_units, to or owner), owner)
 
     def fund_insurance(self, amount: Number) -> TxReceipt:
         """Gives whole USDC to the insurance fund, from the governor."""
@@ -257,9 +242,7 @@ class LocalChain(LocalNode):
 
     # ------------------------------------------------------------ trading
 
-    def order(
-        self, account: int, symbol: str, size: Number, price: Number | None = None, **changes: Any
-    ) -> Order:
+    def order(self, account: int, symbol: str, size: Number, price: Number | None = None, **changes: Any) -> Order:
         """An order of ``size`` units (positive buys) at ``price``, default the mark on the market's
         tick.
 
@@ -274,9 +257,7 @@ class LocalChain(LocalNode):
             "nonce": next(self._nonces),
             **changes,
         }
-        return Order(
-            account=account, instrument=self.protocol.instrument(symbol), size=size_wad, **fields
-        )
+        return Order(account=account, instrument=self.protocol.instrument(symbol), size=size_wad, **fields)
 
     def sign(self, order: Order, key: LocalAccount | None = None) -> bytes:
         """Signed by the account's owner, or by ``key``."""
@@ -297,9 +278,7 @@ class LocalChain(LocalNode):
         size = units.decimal_of(size)
         made = self.order(maker, symbol, -size, price, **changes)
         taken = self.order(taker, symbol, size, units.from_wad(made.limitPrice), **changes)
-        return self.fill_orders(
-            made, self.sign(made), taken, b"", abs(taken.size), self.key_of(taker).address
-        )
+        return self.fill_orders(made, self.sign(made), taken, b"", abs(taken.size), self.key_of(taker).address)
 
     def fill_orders(
         self,
@@ -311,9 +290,7 @@ class LocalChain(LocalNode):
         sender: str | None = None,
     ) -> TxReceipt:
         """Submits two orders for ``size`` (1e18); by default the governor sends."""
-        function = self.protocol.house.functions.fill(
-            maker.as_tuple(), maker_sig, taker.as_tuple(), taker_sig, size
-        )
+        function = self.protocol.house.functions.fill(maker.as_tuple(), maker_sig, taker.as_tuple(), taker_sig, size)
         return self.send(function, sender or self.governor)
 
     def tick_price(self, symbol: str) -> int:
@@ -321,9 +298,7 @@ class LocalChain(LocalNode):
         1e18."""
         mark = self.protocol.mark(symbol)
         if symbol not in self._ticks:
-            config = self.protocol.house.functions.marketOf(
-                self.protocol.instrument(symbol)
-            ).call()[1]
+            config = self.protocol.house.functions.marketOf(self.protocol.instrument(symbol)).call()[1]
             self._ticks[symbol] = int(config[1])
         tick = self._ticks[symbol]
         return max(tick, (mark + tick // 2) // tick * tick)
@@ -333,14 +308,10 @@ class LocalChain(LocalNode):
 
     def submit_quote(self, symbol: str, bid: Number, ask: Number) -> TxReceipt:
         """A quote of the governor, who is a registered quoter, as of the latest block."""
-        quote = Quote(
-            self.protocol.instrument(symbol), units.to_wad(bid), units.to_wad(ask), self.now()
-        )
+        quote = Quote(self.protocol.instrument(symbol), units.to_wad(bid), units.to_wad(ask), self.now())
         house = self.protocol.house
         signature = sign_quote(quote, self.accounts[0].key, self.deployment.chain_id, house.address)
-        return self.send(
-            house.functions.submitQuotes([quote.as_tuple()], [signature]), self.governor
-        )
+        return self.send(house.functions.submitQuotes([quote.as_tuple()], [signature]), self.governor)
 
     # ------------------------------------------------------------ liquidation
 
@@ -357,9 +328,7 @@ class LocalChain(LocalNode):
     ) -> TxReceipt:
         """One step by the owner of ``liquidator``. Fractions and ``max_paid`` in 1e18."""
         arguments = (account, liquidator, max_fraction, min_fraction, max_paid, expected_step, data)
-        return self.send(
-            self.protocol.house.functions.liquidate(arguments), self.key_of(liquidator).address
-        )
+        return self.send(self.protocol.house.functions.liquidate(arguments), self.key_of(liquidator).address)
 
     def health(self, account: int) -> Health:
         return self.protocol.health(account)
@@ -368,9 +337,7 @@ class LocalChain(LocalNode):
 
     def set_price(self, symbol: str, price: Number) -> TxReceipt:
         """Pushes an answer (USD) to an asset's feed, as its poster."""
-        decimals = next(
-            asset.feed.decimals for asset in self.params.assets if asset.symbol == symbol
-        )
+        decimals = next(asset.feed.decimals for asset in self.params.assets if asset.symbol == symbol)
         answer = units.to_units(price, decimals)
         return self.send(self.protocol.feed(symbol).functions.submit(answer), self.governor)
 
@@ -380,12 +347,8 @@ class LocalChain(LocalNode):
 
     def price(self, symbol: str) -> Decimal:
         """USD, as the feed's last answer."""
-        decimals = next(
-            asset.feed.decimals for asset in self.params.assets if asset.symbol == symbol
-        )
-        return units.from_units(
-            self.protocol.feed(symbol).functions.latestAnswer().call(), decimals
-        )
+        decimals = next(asset.feed.decimals for asset in self.params.assets if asset.symbol == symbol)
+        return units.from_units(self.protocol.feed(symbol).functions.latestAnswer().call(), decimals)
 
     def refresh_prices(self, symbols: Iterable[str] | None = None) -> None:
         """Pushes every feed's last answer again, so that none is stale."""

@@ -33,17 +33,13 @@ class LocalNode:
             raise RpcError(f"{method}: {response['error']}")
         return response["result"]
 
-    def send(
-        self, function: ContractFunction, sender: str, *, value: int = 0, gas: int = _GAS
-    ) -> TxReceipt:
+    def send(self, function: ContractFunction, sender: str, *, value: int = 0, gas: int = _GAS) -> TxReceipt:
         """Mines one call from ``sender``, which anvil holds or this object knows. ``ContractError``
         where it reverts."""
         data = function._encode_transaction_data()
         return self.send_raw(cast(str, function.address), data, sender, value=value, gas=gas)
 
-    def send_raw(
-        self, to: str, data: str, sender: str, *, value: int = 0, gas: int = _GAS
-    ) -> TxReceipt:
+    def send_raw(self, to: str, data: str, sender: str, *, value: int = 0, gas: int = _GAS) -> TxReceipt:
         """As ``send``, of encoded call data."""
         request = {"from": sender, "to": to, "data": data, "value": hex(value), "gas": hex(gas)}
         receipt = self._receipt(self.rpc("eth_sendTransactionSync", request))

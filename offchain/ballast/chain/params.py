@@ -275,9 +275,7 @@ class NetworkParams(_Model):
     def _check(self) -> NetworkParams:
         quote = self.assets[0]
         if quote.token.decimals != units.QUOTE_DECIMALS or quote.markets or quote.token.rates:
-            raise ValueError(
-                "the first asset is the quote token: 6 decimals, no rates and no markets"
-            )
+            raise ValueError("the first asset is the quote token: 6 decimals, no rates and no markets")
         for asset in self.assets[1:]:
             if asset.token.rates is None:
                 raise ValueError(f"asset {asset.symbol}: its token has no rates")
@@ -326,9 +324,7 @@ class NetworkParams(_Model):
         for asset in self.assets:
             if asset.feed.kind == "chainlink":
                 if asset.feed.price is None:
-                    raise UsageError(
-                        f"assets.{asset.symbol}.feed.price: missing; an own feed starts with it"
-                    )
+                    raise UsageError(f"assets.{asset.symbol}.feed.price: missing; an own feed starts with it")
                 feed = asset.feed.model_copy(update={"kind": "pushed", "address": None})
                 asset = asset.model_copy(update={"feed": feed})
             assets.append(asset)
@@ -337,10 +333,7 @@ class NetworkParams(_Model):
     def with_holders(self, holders: Mapping[str, str]) -> NetworkParams:
         """The same with holders set: keys are ``admin``, a role's name, ``trade_recipient``,
         ``reserve_recipient``, or ``all`` for every one that the file leaves open."""
-        fixed = {
-            key: value if value == DEPLOYER else units.parse_address(value)
-            for key, value in holders.items()
-        }
+        fixed = {key: value if value == DEPLOYER else units.parse_address(value) for key, value in holders.items()}
         names = ["admin", *self.access.roles, "trade_recipient", "reserve_recipient"]
         for key in fixed:
             if key != "all" and key not in names:
@@ -351,8 +344,7 @@ class NetworkParams(_Model):
 
         access = self.access
         roles = {
-            name: role.model_copy(update={"holder": pick(name, role.holder)})
-            for name, role in access.roles.items()
+            name: role.model_copy(update={"holder": pick(name, role.holder)}) for name, role in access.roles.items()
         }
         admin = access.admin.model_copy(update={"holder": pick("admin", access.admin.holder)})
         fees = FeesParams.model_construct(
@@ -365,9 +357,7 @@ class NetworkParams(_Model):
     def require_holders(self, origin: str) -> None:
         """``UsageError`` at the first holder that is still open."""
         found = {"access.admin.holder": self.access.admin.holder}
-        found |= {
-            f"access.roles.{name}.holder": role.holder for name, role in self.access.roles.items()
-        }
+        found |= {f"access.roles.{name}.holder": role.holder for name, role in self.access.roles.items()}
         found["fees.trade_recipient"] = self.fees.trade_recipient
         found["fees.reserve_recipient"] = self.fees.reserve_recipient
         for path, holder in found.items():
@@ -397,9 +387,7 @@ def _read_yaml(path: Path) -> Any:
         mark = getattr(error, "problem_mark", None)
         place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "not YAML"
-        raise UsageError(
-            f"{path}{place}: {problem}; give a file like scripts/params/local.yaml"
-        ) from None
+        raise UsageError(f"{path}{place}: {problem}; give a file like scripts/params/local.yaml") from None
 
 
 def _yaml_path(location: tuple[int | str, ...]) -> str:

@@ -50,11 +50,7 @@ _MODULES = ("Trading", "LiquidationEngine", "Listing")
 
 def selector_of(contract: str, function: str) -> bytes:
     """The four bytes of an artifact's function; ``UsageError`` where it has no single such one."""
-    found = [
-        entry
-        for entry in artifact(contract)["abi"]
-        if entry["type"] == "function" and entry["name"] == function
-    ]
+    found = [entry for entry in artifact(contract)["abi"] if entry["type"] == "function" and entry["name"] == function]
     if len(found) != 1:
         raise UsageError(f"access.roles: {contract} has no function {function}")
     types = ",".join(_type_of(parameter) for parameter in found[0]["inputs"])
@@ -229,9 +225,7 @@ class _Planner:
 
     def _fees(self) -> Iterator[Call]:
         fees = self.params.fees
-        trade, reserve = (
-            self._address(holder) for holder in (fees.trade_recipient, fees.reserve_recipient)
-        )
+        trade, reserve = (self._address(holder) for holder in (fees.trade_recipient, fees.reserve_recipient))
         wanted = {"trade": trade, "reserve": reserve}
         check = EventCheck("fees", self.house.target, "Clearinghouse", "FeeRecipientsSet", wanted)
         yield self.house.call("setFeeRecipients", (trade, reserve), check)
@@ -244,9 +238,7 @@ class _Planner:
         minimum = self.params.margin.minimum_maintenance
         path = "margin.minimum_maintenance"
         check = self.engine.check(path, "minimumMaintenance", (), minimum)
-        yield self.engine.call(
-            "setMinimumMaintenance", (minimum,), check, stage=Stage.CORRECTIONS, correction=True
-        )
+        yield self.engine.call("setMinimumMaintenance", (minimum,), check, stage=Stage.CORRECTIONS, correction=True)
 
     def _sequencer(self) -> Iterator[Call]:
         sequencer = self.params.sequencer
@@ -340,9 +332,7 @@ class _Planner:
             yield self._set_rates("Instrument", instrument, market.rates, path, market.symbol)
 
     def _correction(self, function: str, args: tuple[Any, ...], check: Check, of: str) -> Call:
-        return self.house.call(
-            function, args, check, stage=Stage.CORRECTIONS, of=of, correction=True
-        )
+        return self.house.call(function, args, check, stage=Stage.CORRECTIONS, of=of, correction=True)
 
     def _set_rates(self, kind: str, number: int, rates: RatesParams, path: str, of: str) -> Call:
         wanted = rates.model_dump()
@@ -394,9 +384,7 @@ class _Planner:
         args = (role, holder, delay)
         # The constructor has made the deployer admin.
         given = role == ADMIN_ROLE and holder == self.deployer and delay == 0
-        return self.authority.call(
-            "grantRole", args, *checks, stage=Stage.ROLES, of=name, correction=given
-        )
+        return self.authority.call("grantRole", args, *checks, stage=Stage.ROLES, of=name, correction=given)
 
     def _address(self, holder: str | None) -> str:
         if holder is None:

@@ -61,8 +61,7 @@ class Protocol:
         house = deployment.contracts["Clearinghouse"]
         if not w3.eth.get_code(Web3.to_checksum_address(house)):
             raise UsageError(
-                f"deployment: no contract at {house} on this chain; the file is of an earlier"
-                " chain, deploy again"
+                f"deployment: no contract at {house} on this chain; the file is of an earlier chain, deploy again"
             )
 
     def contract(self, name: str, address: str | None = None) -> Contract:
@@ -72,9 +71,7 @@ class Protocol:
                 known = ", ".join(self.deployment.contracts)
                 raise UsageError(f"contract {name}: not in the deployment; there are {known}")
             address = self.deployment.contracts[name]
-        return self.w3.eth.contract(
-            address=Web3.to_checksum_address(address), abi=artifact(name)["abi"]
-        )
+        return self.w3.eth.contract(address=Web3.to_checksum_address(address), abi=artifact(name)["abi"])
 
     # ------------------------------------------------------------ contracts
 
@@ -95,9 +92,7 @@ class Protocol:
 
     def token(self, symbol: str) -> Contract:
         """A collateral token by its symbol (USDC, BTC, ETH, SOL)."""
-        return self.contract(
-            "TestToken", self._entry("token", self.deployment.tokens, symbol).address
-        )
+        return self.contract("TestToken", self._entry("token", self.deployment.tokens, symbol).address)
 
     def decimals(self, symbol: str) -> int:
         return self._entry("token", self.deployment.tokens, symbol).decimals
@@ -118,9 +113,7 @@ class Protocol:
     @staticmethod
     def _entry(kind: str, known: dict[str, _T], symbol: str) -> _T:
         if symbol not in known:
-            raise UsageError(
-                f"{kind} {symbol}: not in the deployment; there are {', '.join(known)}"
-            )
+            raise UsageError(f"{kind} {symbol}: not in the deployment; there are {', '.join(known)}")
         return known[symbol]
 
     # ------------------------------------------------------------ reads
@@ -137,15 +130,11 @@ class Protocol:
     def position(self, account: int, symbol: str, block: BlockIdentifier = "latest") -> int:
         """Signed size, 1e18."""
         instrument = self.instrument(symbol)
-        return int(
-            self.house.functions.positionOf(account, instrument).call(block_identifier=block)
-        )
+        return int(self.house.functions.positionOf(account, instrument).call(block_identifier=block))
 
     def mark(self, symbol: str, block: BlockIdentifier = "latest") -> int:
         """USDC per unit, 1e18."""
-        return int(
-            self.house.functions.markOf(self.instrument(symbol)).call(block_identifier=block)
-        )
+        return int(self.house.functions.markOf(self.instrument(symbol)).call(block_identifier=block))
 
     def price(self, symbol: str, block: BlockIdentifier = "latest") -> int:
         """USD per whole token, 1e18."""

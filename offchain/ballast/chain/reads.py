@@ -95,9 +95,7 @@ class Reader:
 
     def _call(self, check: Check) -> Any:
         contract = self.contract(check.abi, check.target)
-        function = contract.get_function_by_name(check.function)(
-            *resolve(check.args, self.addresses)
-        )
+        function = contract.get_function_by_name(check.function)(*resolve(check.args, self.addresses))
         try:
             result = function.call()
         except (ContractError, BadFunctionCallOutput):
@@ -118,9 +116,7 @@ def _named(value: Any, output: dict[str, Any]) -> Any:
     if output["type"] != "tuple":
         return value
     components = output["components"]
-    return {
-        part["name"]: _named(inner, part) for part, inner in zip(components, value, strict=True)
-    }
+    return {part["name"]: _named(inner, part) for part, inner in zip(components, value, strict=True)}
 
 
 def _compare(path: str, wanted: Any, found: Any) -> list[Difference]:

@@ -36,9 +36,7 @@ NAMED_BY = (
 
 _ERROR = bytes.fromhex("08c379a0")
 _PANIC = bytes.fromhex("4e487b71")
-_METHODS = frozenset(
-    {"eth_call", "eth_estimateGas", "eth_sendTransaction", "eth_sendRawTransaction"}
-)
+_METHODS = frozenset({"eth_call", "eth_estimateGas", "eth_sendTransaction", "eth_sendRawTransaction"})
 
 
 @lru_cache(maxsize=1)

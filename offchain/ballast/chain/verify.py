@@ -94,9 +94,7 @@ def _file_differences(
             yield Difference(f"deployment file: {field}", wanted[field], value)
 
 
-def _code_differences(
-    w3: Web3, plan: list[Step], addresses: dict[str, str], deployer: str
-) -> Iterator[Difference]:
+def _code_differences(w3: Web3, plan: list[Step], addresses: dict[str, str], deployer: str) -> Iterator[Difference]:
     """Runs each creation code in place, at the contract's own address, and compares what it returns
     with the code that is there: immutables take their values from the constructor's arguments."""
     for step in plan:
@@ -113,9 +111,7 @@ def _code_differences(
             yield Difference(f"{path}.code", _digest(wanted), _digest(code))
 
 
-def _runtime(
-    w3: Web3, step: Deploy, addresses: dict[str, str], address: str, deployer: str
-) -> bytes:
+def _runtime(w3: Web3, step: Deploy, addresses: dict[str, str], address: str, deployer: str) -> bytes:
     request = {"from": deployer, "to": address, "gas": MAX_CALL_GAS}
     override = {address: {"code": Web3.to_hex(creation_code(step, addresses))}}
     try:
@@ -141,9 +137,7 @@ def _authority_differences(reader: Reader) -> Iterator[Difference]:
 # ------------------------------------------------------------ roles, from the logs
 
 
-def _access_differences(
-    reader: Reader, params: NetworkParams, deployer: str
-) -> Iterator[Difference]:
+def _access_differences(reader: Reader, params: NetworkParams, deployer: str) -> Iterator[Difference]:
     manager = reader.contract("AccessManager", reader.addresses["AccessManager"])
     members: dict[int, dict[str, int]] = {}
     functions: dict[tuple[str, bytes], int] = {}
@@ -201,9 +195,7 @@ def _function_differences(
 # ------------------------------------------------------------ listings, from the logs
 
 
-def _listing_differences(
-    reader: Reader, params: NetworkParams, deployer: str
-) -> Iterator[Difference]:
+def _listing_differences(reader: Reader, params: NetworkParams, deployer: str) -> Iterator[Difference]:
     house: Contract = reader.contract("Clearinghouse", reader.addresses["Clearinghouse"])
     count = house.functions.tokenCount().call()
     if count != len(params.assets):

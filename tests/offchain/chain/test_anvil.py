@@ -98,9 +98,7 @@ def test_anvil__exception_inside__process_is_gone() -> None:
         pytest.param("import os; os._exit(4)", None, id="exits without cleaning up"),
     ],
 )
-def test_anvil__owner_ends__node_does_not_outlive_it(
-    then: str, signal_number: signal.Signals | None
-) -> None:
+def test_anvil__owner_ends__node_does_not_outlive_it(then: str, signal_number: signal.Signals | None) -> None:
     owner, pid, folder = start_owner(then)
     try:
         if signal_number is not None:
@@ -189,16 +187,12 @@ def test_anvil__without_history__snapshots_still_revert() -> None:
         ({"mining": False, "block_time": 2.0}, "block_time: does not go with mining=False"),
     ],
 )
-def test_anvil__contradictory_options__usage_error(
-    options: dict[str, float | bool], message: str
-) -> None:
+def test_anvil__contradictory_options__usage_error(options: dict[str, float | bool], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         Anvil(**options)  # type: ignore[arg-type]
 
 
-def test_find_anvil__named_by_environment__is_taken_or_refused(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_find_anvil__named_by_environment__is_taken_or_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     named = tmp_path / "anvil"
     named.write_text("#!/bin/sh\n")
     monkeypatch.setenv("ANVIL_PATH", str(named))
