@@ -1,0 +1,47 @@
+"""The local network's parameters, fitted to a price path."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from decimal import Decimal
+
+from ballast.chain.params import AssetParams, NetworkParams
+from ballast.errors import UsageError
+from ballast.market import PricePath
+
+__all__ = ["listed_prices", "params_for"]
+
+
+def listed_prices(symbols: Collection[str] | None = None) -> dict[str, Decimal]:
+    """Starting prices (USD) of the local network's coins, the quote token left out."""
+    params = NetworkParams.load("local")
+    found = {asset.symbol: asset.feed.price for asset in params.assets[1:]}
+    return {
+        symbol: price for symbol, price in found.items() if price is not None and (symbols is None or symbol in symbols)
+    }
+
+
+def params_for(path: PricePath) -> NetworkParams:
+    """The local network with the path's coins only, starting at its first prices.
+
+    ``UsageError`` where the path leaves the bounds within which a coin's feed answers.
+    """
+    params = NetworkParams.load("local")
+    assets = [params.assets[0]]
+    lowest, highest = path.lowest, path.highest
+    for asset in params.assets[1:]:
+        if asset.symbol in path.symbols:
+            _require_bounds(asset, lowest[asset.symbol], highest[asset.symbol])
+            feed = asset.feed.model_copy(update={"price": path.start[asset.symbol]})
+            assets.append(asset.model_copy(update={"feed": feed}))
+    return params.model_copy(update={"assets": assets})
+
+
+def _require_bounds(asset: AssetParams, lowest: Decimal, highest: Decimal) -> None:
+    feed = asset.feed
+    for price in (lowest, highest):
+        if not feed.min_answer < price < feed.max_answer:
+            raise UsageError(
+                f"{asset.symbol}: a price of {price:f} USD is outside its feed's bounds, above"
+                f" {feed.min_answer:f} and below {feed.max_answer:f}; are the prices in USD?"
+            )
