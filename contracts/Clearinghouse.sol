@@ -83,6 +83,7 @@ contract Clearinghouse is IClearinghouse, LedgerViews {
         Bank storage bank = _banks[id];
         uint256 received = _pull(bank, amount);
         _credit(account, id, received);
+        _markPaidIn(account);
         if (_sharesOf(account, id) > 0) _requireSupplyCap(bank);
         emit Deposited(account, token, msg.sender, received);
     }
@@ -104,6 +105,7 @@ contract Clearinghouse is IClearinghouse, LedgerViews {
         uint8 id = _idOf(token);
         amount = _take(from, id, amount);
         _credit(to, id, amount);
+        _markPaidIn(to);
         emit Transferred(from, to, token, amount);
     }
 

@@ -33,6 +33,7 @@ interface IClearinghouse is
         int256 quoteShort;
         uint256 claimShares;
         uint256 claimIndex;
+        uint256 claimEpoch;
         bool reduceOnly;
     }
 

@@ -10,8 +10,8 @@ interface ILedgerTypes {
     event Transferred(uint256 indexed from, uint256 indexed to, address indexed token, uint256 amount);
     /// @notice The account's share balance after a change: positive times the deposit index, negative times the borrow index.
     event BalanceSet(uint256 indexed account, uint8 indexed token, int256 shares);
-    /// @notice The account's position after a change; with bit 31 of `instrument` set, its claim on that market for closed ones: size 0,
-    ///         `quote` shares (1e18) of the market's claims.
+    /// @notice The account's position after a change; with bit 31 of `instrument` set, its claim on that market for closed ones: `quote` shares
+    ///         (1e18) of the market's claims, `size` their epoch.
     /// @param size Units, 1e18. @param quote USDC in 1e18: unsettled profit is size * (mark - cumulative cost of the side) + quote.
     event PositionSet(uint256 indexed account, uint32 indexed instrument, int256 size, int256 quote);
     /// @notice A bank's indices (1e18) and the rates (1e-17 a second) that hold from this block on.
@@ -53,6 +53,8 @@ interface ILedgerTypes {
     error Ledger_RiskIncreased(uint256 account, uint256 beforeWad, uint256 afterWad);
     error Ledger_NotReduction(uint256 account);
     error Ledger_Deviating(uint256 account, uint256 assets);
+    error Ledger_PriceNotRead(uint8 asset);
+    error Ledger_BeyondSlice(uint256 account, uint8 token);
 }
 
 /// @title Accounts, balances and custody
@@ -63,7 +65,8 @@ interface ILedgerTypes {
 interface ILedger is ILedgerTypes {
     /// @notice Pulls `amount` of `token` from the caller and credits the account with what arrives.
     /// @dev Anyone may deposit USDC, or a token the account already has; only owner or operator adds another.
-    ///      Works with dead oracles and under pause: a repayment is always possible.
+    ///      Works with dead oracles and under pause: a repayment is always possible. In a batch deposit first: while a price deviates, what
+    ///      comes after a withdrawal or a fill does not make up for it.
     function deposit(uint256 account, address token, uint256 amount) external;
 
     /// @notice As `deposit`, with an ERC-2612 permit. A permit that was used already does not stop the deposit.

@@ -68,3 +68,24 @@ interface ILiquidationViews {
     /// @notice When the account was flagged (0: not) and how many liquidation steps it has had.
     function liquidationStateOf(uint256 account) external view returns (uint64 flaggedAt, uint64 steps);
 }
+
+/// @title What the liquidation module asks of the module of losses
+interface ILossAllocation {
+    /// @notice The loss of a step and who bore it, USDC in 1e18.
+    struct Loss {
+        uint256 total;
+        uint256 insurance;
+        uint256 winners;
+        uint256 deposits;
+        uint256 uncovered;
+    }
+
+    /// @notice Allocates the loss of a step of `fraction` of an account with negative equity, before the slice is taken.
+    /// @return loss Who bore it. @return writtenOff Units of debt written off, by token held other than the quote token, lowest id first.
+    function allocate(uint256 account, uint256 fraction, int256 equity)
+        external
+        returns (Loss memory loss, uint256[] memory writtenOff);
+
+    /// @notice Bears what closing an account left as USDC debt: fractions of units, and losses of positions that no winner could bear.
+    function finish(uint256 account, Loss memory loss) external returns (Loss memory);
+}

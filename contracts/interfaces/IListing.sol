@@ -46,7 +46,8 @@ interface IListing {
 
     /// @param target Health factor a step restores, 1e18. @param startRate, healthSlope, rampRate, maxRate Parts of maintenance, 1e18.
     /// @param rampTime Seconds. @param insuranceFee Part of the account's share of the reward, 1e18.
-    /// @param fundStepCap Part of maintenance per step, 1e18. @param fundDayCap Part of the fund per day, 1e18.
+    /// @param fundStepCap Largest rate the fund adds, part of maintenance, 1e18. @param fundDayCap Part of the fund per day, 1e18.
+    ///        All of them multiples of 1e9: the ledger keeps them in 1e9, so that a liquidation reads two slots.
     /// @param dust USDC, 1e18: an account of less gross value is closed whole.
     struct LiquidationConfig {
         uint64 target;
@@ -81,6 +82,7 @@ interface IListing {
     error Listing_Bounds(bytes32 parameter, uint256 value, uint256 bound);
     error Listing_NoCode(address target);
     error Listing_PauseTooLong(uint40 until, uint256 bound);
+    error Listing_PauseTooShort(uint40 until, uint256 bound);
     error Listing_NoRecipient();
 
     /// @notice Lists a token; the first is the quote token (id 0, asset 0).
@@ -108,7 +110,7 @@ interface IListing {
 
     function setFeeRecipients(address trade, address reserve) external;
 
-    /// @notice The guardian stops what raises risk, 72 hours at most.
+    /// @notice The guardian stops what raises risk, 72 hours from now at most; only the governor lifts or shortens a pause.
     function pause(uint40 until) external;
 
     function unpause() external;

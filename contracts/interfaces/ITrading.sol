@@ -47,14 +47,15 @@ interface ITrading {
         uint32 indexed instrument, int256 funding, uint256 lossLong, uint256 lossShort, int256 premium
     );
     /// @notice A market's sums after a change: long open interest (1e18), pool (USDC units), rounding remainder (1e18),
-    ///         and the realised profits that the pool owes: shares times index (both 1e18).
+    ///         and the realised profits that the pool owes: shares times index (both 1e18) of the epoch.
     event PoolSet(
         uint32 indexed instrument,
         uint256 openInterest,
         uint256 pool,
         uint256 residual,
         uint256 claimShares,
-        uint256 claimIndex
+        uint256 claimIndex,
+        uint256 claimEpoch
     );
     /// @notice Unsettled profit turned into cash; negative: the account paid. USDC units.
     event Settled(uint256 indexed account, uint32 indexed instrument, int256 amount);

@@ -32,7 +32,9 @@ abstract contract Accounts is Gate {
         if (budget == 0 || lossWad == 0) return;
         uint256 day = block.timestamp / 1 days;
         uint256 spent = _operatorDays[account][operator] == day ? grant.spentWad : 0;
-        if (spent + lossWad > budget) revert Ledger_OperatorBudget(account, operator, lossWad, budget - spent);
+        if (spent + lossWad > budget) {
+            revert Ledger_OperatorBudget(account, operator, lossWad, budget > spent ? budget - spent : 0);
+        }
         _operatorDays[account][operator] = day;
         grant.spentWad = uint96(spent + lossWad); // at most the budget, which is a uint96
         emit OperatorSpent(account, operator, day, spent + lossWad);
@@ -51,12 +53,14 @@ abstract contract Accounts is Gate {
         header.tokens = tokens;
     }
 
-    function _countBits(uint256 bits) internal pure returns (uint256 count) {
-        // each round clears the lowest bit, so the loop ends after as many rounds as there are bits
-        for (; bits != 0; ++count) {
-            unchecked {
-                bits &= bits - 1;
-            }
+    /// @dev Bits set in a bitmap of at most 128, by adding neighbouring fields in parallel.
+    function _countBits(uint256 bits) internal pure returns (uint256) {
+        unchecked {
+            // no field overflows: each holds the count of its own bits
+            bits -= (bits >> 1) & 0x55555555555555555555555555555555;
+            bits = (bits & 0x33333333333333333333333333333333) + ((bits >> 2) & 0x33333333333333333333333333333333);
+            bits = (bits + (bits >> 4)) & 0x0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f;
+            return ((bits * 0x01010101010101010101010101010101) >> 120) & 0xff;
         }
     }
 }

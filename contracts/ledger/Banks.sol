@@ -34,10 +34,57 @@ abstract contract Banks is Accounts {
 
     /// @dev Adds token units to a balance. The caller has moved what backs them.
     function _credit(uint256 account, uint8 token, uint256 amount) internal {
+        _move(account, token, int256(amount));
+    }
+
+    /// @dev Takes token units from a balance; what the balance lacks is borrowed.
+    function _debit(uint256 account, uint8 token, uint256 amount) internal {
+        _move(account, token, -int256(amount));
+    }
+
+    /// @dev Changes a balance by signed token units.
+    function _move(uint256 account, uint8 token, int256 amount) internal {
         if (amount == 0) return;
         Bank storage bank = _banks[token];
         (uint256 depositIndex, uint256 borrowIndex) = _accrue(bank);
+        _change(account, token, bank, amount, depositIndex, borrowIndex);
+        _updateRates(token, bank, depositIndex, borrowIndex);
+    }
+
+    /// @dev Changes two balances of one token, in this order; the bank's rates are set once.
+    function _moveTwo(uint256 first, int256 firstAmount, uint256 second, int256 secondAmount, uint8 token) internal {
+        if (firstAmount == 0 && secondAmount == 0) return;
+        Bank storage bank = _banks[token];
+        (uint256 depositIndex, uint256 borrowIndex) = _accrue(bank);
+        _change(first, token, bank, firstAmount, depositIndex, borrowIndex);
+        _change(second, token, bank, secondAmount, depositIndex, borrowIndex);
+        _updateRates(token, bank, depositIndex, borrowIndex);
+    }
+
+    function _change(
+        uint256 account,
+        uint8 token,
+        Bank storage bank,
+        int256 amount,
+        uint256 depositIndex,
+        uint256 borrowIndex
+    ) private {
+        if (amount == 0) return;
         int256 shares = _sharesOf(account, token);
+        shares = amount > 0
+            ? _sharesAfterCredit(bank, shares, uint256(amount), depositIndex, borrowIndex)
+            : _sharesAfterDebit(bank, shares, uint256(-amount), depositIndex, borrowIndex);
+        _save(account, token, shares);
+    }
+
+    /// @dev A credit repays first, then deposits.
+    function _sharesAfterCredit(
+        Bank storage bank,
+        int256 shares,
+        uint256 amount,
+        uint256 depositIndex,
+        uint256 borrowIndex
+    ) private returns (int256) {
         if (shares < 0) {
             uint256 debtShares = uint256(-shares);
             uint256 debt = Rounding.mulDivUp(debtShares, borrowIndex, WAD);
@@ -46,20 +93,20 @@ abstract contract Banks is Accounts {
             shares += int256(burnt);
             amount = amount > debt ? amount - debt : 0;
         }
-        if (amount != 0) {
-            uint256 minted = Rounding.mulDivDown(amount, WAD, depositIndex);
-            bank.depositShares += _toUint128(minted);
-            shares += int256(minted);
-        }
-        _save(account, token, bank, shares, depositIndex, borrowIndex);
+        if (amount == 0) return shares;
+        uint256 minted = Rounding.mulDivDown(amount, WAD, depositIndex);
+        bank.depositShares = _toUint128(bank.depositShares + minted);
+        return shares + int256(minted);
     }
 
-    /// @dev Takes token units from a balance; what the balance lacks is borrowed.
-    function _debit(uint256 account, uint8 token, uint256 amount) internal {
-        if (amount == 0) return;
-        Bank storage bank = _banks[token];
-        (uint256 depositIndex, uint256 borrowIndex) = _accrue(bank);
-        int256 shares = _sharesOf(account, token);
+    /// @dev A debit takes the deposit first, then borrows.
+    function _sharesAfterDebit(
+        Bank storage bank,
+        int256 shares,
+        uint256 amount,
+        uint256 depositIndex,
+        uint256 borrowIndex
+    ) private returns (int256) {
         if (shares > 0) {
             uint256 balance = Rounding.mulDivDown(uint256(shares), depositIndex, WAD);
             // the whole balance takes the whole shares, so no share worth less than a unit stays behind
@@ -68,18 +115,10 @@ abstract contract Banks is Accounts {
             shares -= int256(burnt);
             amount = amount > balance ? amount - balance : 0;
         }
-        if (amount != 0) {
-            uint256 minted = Rounding.mulDivUp(amount, WAD, borrowIndex);
-            bank.borrowShares += _toUint128(minted);
-            shares -= int256(minted);
-        }
-        _save(account, token, bank, shares, depositIndex, borrowIndex);
-    }
-
-    /// @dev `_credit` or `_debit` by sign.
-    function _move(uint256 account, uint8 token, int256 amount) internal {
-        if (amount > 0) _credit(account, token, uint256(amount));
-        else _debit(account, token, uint256(-amount));
+        if (amount == 0) return shares;
+        uint256 minted = Rounding.mulDivUp(amount, WAD, borrowIndex);
+        bank.borrowShares = _toUint128(bank.borrowShares + minted);
+        return shares - int256(minted);
     }
 
     /// @dev Cancels `amount` of an account's debt that nobody will pay. First the depositors bear it through the deposit index, then the
@@ -96,7 +135,8 @@ abstract contract Banks is Accounts {
         uint256 burnt = amount >= debt ? debtShares : Rounding.mulDivDown(amount, WAD, borrowIndex);
 
         uint256 deposits = Rounding.mulDivDown(bank.depositShares, depositIndex, WAD);
-        fromDeposits = Rounding.min(amount, deposits - Rounding.mulDivUp(bank.depositShares, MIN_DEPOSIT_INDEX, WAD));
+        uint256 kept = Rounding.mulDivUp(bank.depositShares, MIN_DEPOSIT_INDEX, WAD);
+        fromDeposits = deposits > kept ? Rounding.min(amount, deposits - kept) : 0;
         uint256 reserves = _reserves(bank, depositIndex, borrowIndex);
         uint256 rest = amount - fromDeposits;
         uncovered = rest > reserves ? rest - reserves : 0;
@@ -106,7 +146,8 @@ abstract contract Banks is Accounts {
         }
         if (uncovered != 0) bank.uncovered += uint128(uncovered);
         bank.borrowShares -= uint128(burnt);
-        _save(account, token, bank, shares + int256(burnt), depositIndex, borrowIndex);
+        _save(account, token, shares + int256(burnt));
+        _updateRates(token, bank, depositIndex, borrowIndex);
     }
 
     /// @dev What is the protocol's own: interest reserves, uncollected fees and rounding. By definition
@@ -160,25 +201,17 @@ abstract contract Banks is Accounts {
         emit BankAccrued(token, depositIndex, borrowIndex, depositRate, borrowRate);
     }
 
-    function _save(
-        uint256 account,
-        uint8 token,
-        Bank storage bank,
-        int256 shares,
-        uint256 depositIndex,
-        uint256 borrowIndex
-    ) private {
+    function _save(uint256 account, uint8 token, int256 shares) private {
         Account storage a = _accounts[account];
         uint256 shift = uint256(token & 1) << 7;
         uint256 word = a.balances[token >> 1];
-        uint256 half = uint256(uint128(int128(shares))); // the totals, which are larger, fit uint128 with a bit to spare
+        uint256 half = uint256(uint128(int128(shares))); // at most a total, which `_toUint128` keeps below 2^127
         a.balances[token >> 1] = (word & ~(uint256(type(uint128).max) << shift)) | (half << shift);
         _markToken(account, token, shares != 0);
         emit BalanceSet(account, token, shares);
-        _updateRates(token, bank, depositIndex, borrowIndex);
     }
 
-    /// @dev Shares and amounts stay below 2^127, so that they fit int128 as well.
+    /// @dev Totals and amounts stay below 2^127, so that an account's part fits int128.
     function _toUint128(uint256 value) internal pure returns (uint128) {
         if (value > uint256(uint128(type(int128).max))) revert Ledger_AmountBounds(value);
         return uint128(value);

@@ -29,11 +29,11 @@ abstract contract HealthCheck is Touched {
         Health memory current = _evaluate(words, prices);
         bool covered = current.equity >= int256(current.initial);
         bool paused = _pausedUntil > block.timestamp;
-        if (covered && !paused && current.deviating == 0) {
-            _accounts[account].header.riskBlock = uint48(block.number);
-        } else {
+        if (covered && current.deviating == 0) _accounts[account].header.riskBlock = uint48(block.number);
+        if (!covered || paused || current.deviating != 0) {
             Health memory before = _evaluate(prior, prices);
-            if (marks & LIQUIDATOR != 0) _requireLiquidator(account, before, current, covered);
+            if (marks & LIQUIDATOR != 0) _requireLiquidator(account, before, current, covered, prior);
+            else if (marks & PAID_IN != 0 && current.deviating != 0) revert Ledger_Deviating(account, current.deviating);
             else if (!covered || current.deviating != 0) _requireNoWorse(account, before, current, fees, prior, words);
             else _requireNoMoreRisk(account, before, current, fees);
         }
@@ -48,12 +48,26 @@ abstract contract HealthCheck is Touched {
         }
     }
 
-    /// @dev A liquidator's account: initial margin, and under a pause or a deviation no equity leaves with the slice.
-    function _requireLiquidator(uint256 account, Health memory before, Health memory current, bool covered)
-        private
-        pure
-    {
+    /// @dev A liquidator's account under a pause or a deviation: initial margin, no equity leaves with the slice, and of every token but the
+    ///      quote token it ends with something between what it had and what the slice left: it may sell the slice and nothing else.
+    function _requireLiquidator(
+        uint256 account,
+        Health memory before,
+        Health memory current,
+        bool covered,
+        Words memory prior
+    ) private view {
         if (!covered) revert Ledger_BelowInitialMargin(account, current.equity, current.initial);
+        uint256 tokens = prior.tokens | _accounts[account].header.tokens | _slicedTokens(account);
+        for (tokens >>= 1; tokens != 0; tokens &= tokens - 1) {
+            uint8 token = _lowestToken(tokens) + 1;
+            int256 had = token >> 1 < prior.balances.length ? _decodeShares(prior.balances[token >> 1], token) : int256(0);
+            int256 has = _sharesOf(account, token);
+            (int256 lowest, int256 highest) = _sliceBounds(account, token);
+            if (has < (had < lowest ? had : lowest) || has > (had > highest ? had : highest)) {
+                revert Ledger_BeyondSlice(account, token);
+            }
+        }
         if (current.equity + LIQUIDATOR_ROUNDING < before.equity) {
             revert Ledger_EquityFell(account, before.equity, current.equity, 0);
         }
@@ -67,7 +81,7 @@ abstract contract HealthCheck is Touched {
         uint256 fees,
         Words memory prior,
         Words memory words
-    ) private view {
+    ) private pure {
         int256 excessBefore = before.equity - int256(before.initial);
         int256 excess = current.equity - int256(current.initial);
         if (excess < excessBefore) {

@@ -13,8 +13,10 @@ import {LedgerStorage} from "./LedgerStorage.sol";
 library Interest {
     /// @dev Largest borrow rate a curve may reach: the uint32 of the bank's slot.
     uint256 internal constant MAX_RATE = type(uint32).max;
+    uint256 private constant MAX_INDEX = type(uint72).max;
 
-    /// @notice The indices as of now, 1e18; they stop at the width of their slot, more than four thousand times the start.
+    /// @notice The indices as of now, 1e18. They stop at the width of their slot, more than four thousand times the start: where debts can
+    ///         grow no further, deposits do not either.
     function indices(LedgerStorage.Bank storage bank)
         internal
         view
@@ -23,10 +25,11 @@ library Interest {
         (depositIndex, borrowIndex) = (bank.depositIndex, bank.borrowIndex);
         uint256 elapsed = uint32(block.timestamp) - bank.updatedAt;
         if (elapsed != 0) {
-            depositIndex += Rounding.mulDivDown(depositIndex, bank.depositRate * elapsed, RATE_SCALE);
-            borrowIndex += Rounding.mulDivUp(borrowIndex, bank.borrowRate * elapsed, RATE_SCALE);
-            depositIndex = Rounding.min(depositIndex, type(uint72).max);
-            borrowIndex = Rounding.min(borrowIndex, type(uint72).max);
+            uint256 grown = borrowIndex + Rounding.mulDivUp(borrowIndex, bank.borrowRate * elapsed, RATE_SCALE);
+            if (grown > MAX_INDEX) return (depositIndex, MAX_INDEX);
+            borrowIndex = grown;
+            grown = depositIndex + Rounding.mulDivDown(depositIndex, bank.depositRate * elapsed, RATE_SCALE);
+            depositIndex = Rounding.min(grown, MAX_INDEX);
         }
     }
 

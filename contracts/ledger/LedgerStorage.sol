@@ -4,6 +4,7 @@ pragma solidity 0.8.30;
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 
 import {IListing} from "../interfaces/IListing.sol";
+import {E9} from "../libraries/Constants.sol";
 
 /// @title The one storage that the door and its modules share
 /// @dev Every contract that runs over it inherits this first and adds no storage of its own: the modules are called by
@@ -24,7 +25,8 @@ abstract contract LedgerStorage is AccessManaged {
         Header header; // slot 0
         uint256[16] balances; // slots 1-16: two int128 share balances a word, token t in word t / 2, even t low
         uint256[16] sizes; // slots 17-32: two entries a word, each instrument << 96 | int96 size (1e18)
-        uint256[16] quotes; // slots 33-48: their int128 quotes, USDC 1e18; of a claim: shares of the market's claims
+        uint256[16] quotes; // slots 33-48: their int128 quotes, USDC 1e18; of a claim: shares of the market's claims,
+        // its size their epoch
     }
 
     struct Bank {
@@ -78,10 +80,12 @@ abstract contract LedgerStorage is AccessManaged {
         int128 quoteShort; // sum of the quotes of short positions
     }
 
-    /// @dev One slot: realised profits that the pool could not pay yet.
+    /// @dev One slot: realised profits that the pool could not pay yet. A haircut of everything starts a new epoch: shares of an
+    ///      older one are worth nothing.
     struct Claims {
         uint128 shares; // 1e18
         uint64 index; // 1e18 = no haircut
+        uint64 epoch;
     }
 
     struct Market {
@@ -92,6 +96,20 @@ abstract contract LedgerStorage is AccessManaged {
         bool listed;
         bool reduceOnly;
         uint40 sampledAt;
+    }
+
+    /// @dev Two slots: `IListing.LiquidationConfig` in 1e9.
+    struct LiquidationTerms {
+        uint32 target;
+        uint32 startRate;
+        uint32 healthSlope;
+        uint32 rampRate;
+        uint32 maxRate;
+        uint32 insuranceFee;
+        uint32 fundStepCap;
+        uint32 fundDayCap;
+        uint32 rampTime; // seconds
+        uint96 dust; // USDC 1e18
     }
 
     struct OperatorGrant {
@@ -105,7 +123,7 @@ abstract contract LedgerStorage is AccessManaged {
     address internal _engine;
     uint8 internal _tokenCount;
     IListing.PremiumConfig internal _premium;
-    IListing.LiquidationConfig internal _liquidation;
+    LiquidationTerms internal _liquidation;
     uint40 internal _fundDay; // day of `_fundSpent`
     uint128 internal _fundSpent; // rewards the fund paid on that day, USDC units
     address internal _tradeFeeRecipient;
@@ -122,4 +140,23 @@ abstract contract LedgerStorage is AccessManaged {
     mapping(address quoter => bool allowed) internal _quoters;
 
     constructor(address authority) AccessManaged(authority) {}
+
+    /// @dev The liquidation parameters in 1e18.
+    function _liquidationConfig() internal view returns (IListing.LiquidationConfig memory config) {
+        LiquidationTerms memory terms = _liquidation;
+        config.target = _toWad(terms.target);
+        config.startRate = _toWad(terms.startRate);
+        config.healthSlope = _toWad(terms.healthSlope);
+        config.rampRate = _toWad(terms.rampRate);
+        config.maxRate = _toWad(terms.maxRate);
+        config.insuranceFee = _toWad(terms.insuranceFee);
+        config.fundStepCap = _toWad(terms.fundStepCap);
+        config.fundDayCap = _toWad(terms.fundDayCap);
+        config.rampTime = terms.rampTime;
+        config.dust = terms.dust;
+    }
+
+    function _toWad(uint32 rateE9) private pure returns (uint64) {
+        return uint64(rateE9 * E9); // a uint32 in 1e9 fits a uint64 in 1e18
+    }
 }

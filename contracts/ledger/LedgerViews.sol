@@ -61,9 +61,9 @@ abstract contract LedgerViews is IClearinghouse, Custody {
     /// @inheritdoc IClearinghouse
     function unsettledOf(uint256 account, uint32 instrument) external view readable returns (int256) {
         Account storage a = _accounts[account];
-        int128 shares = LinearBook.find(a, instrument | Instrument.CLAIM).quote;
-        int256 claim = int256(Perpetual.claimOf(_markets[instrument].claims, uint256(int256(shares))));
-        LinearBook.Entry memory entry = LinearBook.find(a, instrument);
+        LinearBook.Entry memory entry = LinearBook.find(a, instrument | Instrument.CLAIM);
+        int256 claim = int256(Perpetual.claimOf(_markets[instrument].claims, entry.size, entry.quote));
+        entry = LinearBook.find(a, instrument);
         if (entry.size == 0) return claim;
         (MarketHot memory hot, uint256 markWad) = _hotOf(instrument, _pricesFor(instrument));
         return claim + Perpetual.profit(hot, entry.size, entry.quote, markWad);
@@ -149,6 +149,7 @@ abstract contract LedgerViews is IClearinghouse, Custody {
             quoteShort: sums.quoteShort,
             claimShares: market.claims.shares,
             claimIndex: market.claims.index,
+            claimEpoch: market.claims.epoch,
             reduceOnly: market.reduceOnly
         });
         config = market.config;
@@ -227,7 +228,7 @@ abstract contract LedgerViews is IClearinghouse, Custody {
 
     /// @inheritdoc IClearinghouse
     function liquidationConfig() external view returns (IListing.LiquidationConfig memory) {
-        return _liquidation;
+        return _liquidationConfig();
     }
 
     /// @inheritdoc IClearinghouse

@@ -16,7 +16,7 @@ library LinearBook {
     struct Entry {
         uint256 index;
         uint32 instrument;
-        int96 size; // 1e18
+        int96 size; // 1e18; the epoch where the entry is a claim
         int128 quote; // USDC 1e18; shares of the market's claims where the entry is one
     }
 
@@ -60,7 +60,7 @@ library LinearBook {
     /// @param accountId The account's number, for the error and the event.
     function save(LedgerStorage.Account storage account, uint256 accountId, Entry memory entry) internal {
         uint256 count = account.header.linears;
-        if (entry.size == 0 && entry.quote == 0) {
+        if (entry.quote == 0 && (entry.size == 0 || Instrument.isClaim(entry.instrument))) {
             if (entry.index < count) _remove(account, entry.index, count);
         } else {
             if (entry.index == count) {

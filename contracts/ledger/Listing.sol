@@ -6,7 +6,8 @@ import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IER
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 
 import {IListing} from "../interfaces/IListing.sol";
-import {E6, LOT_QUANTUM, MAX_TOKENS, PRICE_QUANTUM, QUOTE, RATE_SCALE, SECONDS_PER_YEAR, WAD} from "../libraries/Constants.sol";
+import {E6, E9, LOT_QUANTUM, MAX_ASSETS, MAX_TOKENS, PRICE_QUANTUM, QUOTE, RATE_SCALE, SECONDS_PER_YEAR, WAD} from "../libraries/Constants.sol";
+import {Rounding} from "../libraries/Rounding.sol";
 import {Instrument} from "../markets/Instrument.sol";
 import {Banks} from "./Banks.sol";
 import {Interest} from "./Interest.sol";
@@ -42,6 +43,7 @@ contract Listing is IListing, Banks {
         uint8 bound = id == QUOTE ? QUOTE_DECIMALS : MAX_DECIMALS;
         if (decimals > bound || (id == QUOTE && decimals != bound)) revert Listing_TokenDecimals(token, decimals, bound);
         if ((config.asset == QUOTE) != (id == QUOTE)) revert Listing_Bounds("asset", config.asset, id);
+        _requireAtMost("asset", config.asset, MAX_ASSETS - 1);
 
         _tokenCount = id + 1;
         _tokenIds[token] = uint256(id) + 1;
@@ -87,8 +89,9 @@ contract Listing is IListing, Banks {
     function listMarket(uint32 instrument, string calldata symbol, MarketConfig calldata config) external restricted {
         Market storage market = _markets[instrument];
         if (market.listed) revert Listing_InstrumentListed(instrument);
-        uint8 kind = Instrument.kind(instrument);
+        uint8 kind = Instrument.isClaim(instrument) ? 0 : Instrument.kind(instrument);
         if (kind != Instrument.SPOT && kind != Instrument.PERPETUAL) revert Listing_InstrumentKind(instrument);
+        _requireAtMost("asset", Instrument.asset(instrument), MAX_ASSETS - 1);
         if (kind == Instrument.SPOT) _requireSpotToken(instrument, config);
         market.listed = true;
         market.hot.updatedAt = uint32(block.timestamp);
@@ -141,6 +144,9 @@ contract Listing is IListing, Banks {
     function setPremiumConfig(PremiumConfig calldata config) external restricted {
         _requireAtMost("premiumCap", config.premiumCap, MAX_PREMIUM);
         _requireAtMost("fundingCap", config.fundingCap, MAX_FUNDING_PER_HOUR);
+        // the premium is paid over the funding period: its cap keeps funding within the hourly one
+        uint256 hourly = uint256(config.premiumCap) * 1 hours / (config.fundingPeriod == 0 ? 1 : config.fundingPeriod);
+        _requireAtMost("premiumCap", hourly, config.fundingCap);
         _requireWithin("sampleWindow", config.sampleWindow, 1 minutes, 1 days);
         _requireWithin("fundingPeriod", config.fundingPeriod, 1 hours, 7 days);
         _requireWithin("maxQuoteAge", config.maxQuoteAge, 1, 1 hours);
@@ -162,7 +168,16 @@ contract Listing is IListing, Banks {
         _requireAtMost("fundStepCap", config.fundStepCap, MAX_REWARD);
         _requireAtMost("fundDayCap", config.fundDayCap, WAD);
         _requireAtMost("dust", config.dust, MAX_DUST);
-        _liquidation = config;
+        LiquidationTerms storage terms = _liquidation;
+        terms.target = _toE9("target", config.target);
+        terms.startRate = _toE9("startRate", config.startRate);
+        terms.healthSlope = _toE9("healthSlope", config.healthSlope);
+        terms.rampRate = _toE9("rampRate", config.rampRate);
+        terms.maxRate = _toE9("maxRate", config.maxRate);
+        terms.insuranceFee = _toE9("insuranceFee", config.insuranceFee);
+        terms.fundStepCap = _toE9("fundStepCap", config.fundStepCap);
+        terms.fundDayCap = _toE9("fundDayCap", config.fundDayCap);
+        (terms.rampTime, terms.dust) = (config.rampTime, config.dust);
         emit LiquidationConfigSet(config);
     }
 
@@ -198,6 +213,9 @@ contract Listing is IListing, Banks {
     /// @inheritdoc IListing
     function pause(uint40 until) external restricted {
         if (until > block.timestamp + MAX_PAUSE) revert Listing_PauseTooLong(until, block.timestamp + MAX_PAUSE);
+        // a pause is lifted or shortened by the governor alone
+        uint256 shortest = _pausedUntil > block.timestamp ? _pausedUntil : block.timestamp + 1;
+        if (until < shortest) revert Listing_PauseTooShort(until, shortest);
         _pausedUntil = until;
         emit PausedUntil(until);
     }
@@ -218,11 +236,10 @@ contract Listing is IListing, Banks {
         (uint256 depositIndex, uint256 borrowIndex) = _accrue(bank);
         uint256 liquid = _available(bank, id);
         uint256 reserves = _reserves(bank, depositIndex, borrowIndex);
-        uint256 fees = bank.fees < liquid ? bank.fees : liquid;
-        uint256 interest = reserves - bank.fees;
-        // an uncovered loss is the first claim on what the reserves earn
-        interest = interest > bank.uncovered ? interest - bank.uncovered : 0;
-        if (interest > liquid - fees) interest = liquid - fees;
+        // an uncovered loss is the first claim on the reserves; after one, even fees may not be there any more
+        uint256 left = reserves > bank.uncovered ? reserves - bank.uncovered : 0;
+        uint256 fees = Rounding.min(bank.fees, Rounding.min(left, liquid));
+        uint256 interest = left > bank.fees ? Rounding.min(left - bank.fees, liquid - fees) : 0;
         bank.fees -= uint128(fees);
         bank.held -= uint128(fees + interest);
         _updateRates(id, bank, depositIndex, borrowIndex);
@@ -233,6 +250,12 @@ contract Listing is IListing, Banks {
     }
 
     // ------------------------------------------------------------ bounds
+
+    /// @dev Bounded by 2e18 before, so it fits.
+    function _toE9(bytes32 parameter, uint64 wad) private pure returns (uint32) {
+        if (wad % E9 != 0) revert Listing_Bounds(parameter, wad, E9);
+        return uint32(wad / E9);
+    }
 
     function _requireAtMost(bytes32 parameter, uint256 value, uint256 bound) private pure {
         if (value > bound) revert Listing_Bounds(parameter, value, bound);

@@ -2,7 +2,7 @@
 pragma solidity 0.8.30;
 
 import {ILiquidation} from "../interfaces/ILiquidation.sol";
-import {WAD} from "../libraries/Constants.sol";
+import {E9, QUOTE, WAD} from "../libraries/Constants.sol";
 import {Valuation} from "./Valuation.sol";
 
 /// @title The accounts a call changes, and what they were before it
@@ -14,6 +14,8 @@ abstract contract Touched is Valuation {
     uint256 internal constant TOUCHED = 1;
     /// @dev The account took a slice as a liquidator: it needs initial margin and may not lose equity, pause or not.
     uint256 internal constant LIQUIDATOR = 2;
+    /// @dev Something was paid in after the first change: while a price deviates it must not make up for what left at that price.
+    uint256 internal constant PAID_IN = 4;
 
     uint256 private constant LIST = uint256(keccak256("ballast.touched.list"));
     uint256 private constant SEED = uint256(keccak256("ballast.touched.account"));
@@ -22,6 +24,8 @@ abstract contract Touched is Valuation {
     uint256 private constant BALANCES = WORDS + 1;
     uint256 private constant SIZES = BALANCES + 16;
     uint256 private constant QUOTES = SIZES + 16;
+    uint256 private constant LOWEST = QUOTES + 16; // of a liquidator, by token: smallest shares after a slice
+    uint256 private constant HIGHEST = LOWEST + 32; // and largest
 
     uint256 private transient _touchedCount;
 
@@ -32,10 +36,50 @@ abstract contract Touched is Valuation {
         // an account that did something else before is not excused as a liquidator's
         if (found != 0) return;
         _tstore(base, marks | TOUCHED);
+        _tstore(base + LOWEST, 0);
         uint256 count = _touchedCount;
         _tstore(LIST + count, account);
         _touchedCount = count + 1;
         _copyWords(account, base);
+    }
+
+    /// @dev A payment into an account that has been touched already; before that it simply belongs to the state before.
+    function _markPaidIn(uint256 account) internal {
+        uint256 base = _base(account);
+        uint256 found = _tload(base);
+        if (found != 0) _tstore(base, found | PAID_IN);
+    }
+
+    /// @dev Remembers what a slice made of the liquidator's balances but the quote token's: between that and what it had before it may
+    ///      move them, and nothing else, while prices deviate or the guardian pauses.
+    function _markSlice(uint256 account) internal {
+        uint256 base = _base(account);
+        uint256 recorded = _tload(base + LOWEST); // the quote token's place: bitmap of tokens, bit 0 once there was a slice
+        uint256 tokens = recorded | _accounts[account].header.tokens | 1;
+        _tstore(base + LOWEST, tokens);
+        for (tokens >>= 1; tokens != 0; tokens &= tokens - 1) {
+            uint8 token = _lowestToken(tokens) + 1;
+            int256 shares = _sharesOf(account, token);
+            // a token that no earlier slice recorded was not held then
+            (int256 lowest, int256 highest) = (recorded >> token) & 1 == 0
+                ? (int256(0), int256(0))
+                : (int256(_tload(base + LOWEST + token)), int256(_tload(base + HIGHEST + token)));
+            if (recorded == 0) (lowest, highest) = (shares, shares);
+            _tstore(base + LOWEST + token, uint256(shares < lowest ? shares : lowest));
+            _tstore(base + HIGHEST + token, uint256(shares > highest ? shares : highest));
+        }
+    }
+
+    /// @dev Bitmap of the tokens that `_markSlice` recorded; the quote token's bit says nothing.
+    function _slicedTokens(uint256 account) internal view returns (uint256) {
+        return _tload(_base(account) + LOWEST);
+    }
+
+    /// @dev The bounds that `_markSlice` recorded for a token.
+    function _sliceBounds(uint256 account, uint8 token) internal view returns (int256 lowest, int256 highest) {
+        uint256 base = _base(account);
+        if ((_tload(base + LOWEST) >> token) & 1 == 0) return (0, 0);
+        return (int256(_tload(base + LOWEST + token)), int256(_tload(base + HIGHEST + token)));
     }
 
     function _isTouched(uint256 account) internal view returns (bool) {
@@ -92,7 +136,7 @@ abstract contract Touched is Valuation {
     /// @dev Equity at or above the target health factor: the only way a flag clears.
     function _isAtTarget(Health memory health) internal view returns (bool) {
         if (health.equity < 0) return false;
-        return uint256(health.equity) * WAD >= health.maintenance * _liquidation.target;
+        return uint256(health.equity) * WAD >= health.maintenance * (_liquidation.target * E9);
     }
 
     function _clearFlag(uint256 account) internal {

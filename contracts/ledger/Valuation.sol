@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
+import {IListing} from "../interfaces/IListing.sol";
 import {IMarginEngine} from "../interfaces/IMarginEngine.sol";
 import {IOracleRouter} from "../interfaces/IOracleRouter.sol";
 import {QUOTE, QUOTE_UNIT, WAD} from "../libraries/Constants.sol";
@@ -29,6 +30,7 @@ abstract contract Valuation is Banks {
         uint256 assets; // bitmap
         uint256 deviating; // bitmap
         uint256[] usd; // one per set bit of `assets`, lowest first, 1e18
+        IListing.PremiumConfig premium; // read with the first perpetual
     }
 
     struct Health {
@@ -66,7 +68,11 @@ abstract contract Valuation is Banks {
 
     /// @dev True where nothing can go wrong whatever the prices: no position and no debt.
     function _isFree(Words memory words) internal pure returns (bool) {
-        if (words.linears != 0) return false;
+        for (uint256 i; i < words.linears; ++i) {
+            // a claim can only be worth something
+            (uint32 instrument,) = LinearBook.decode(words.sizes[i >> 1], i);
+            if (!Instrument.isClaim(instrument)) return false;
+        }
         for (uint256 i; i < words.balances.length; ++i) {
             uint256 word = words.balances[i];
             if (int128(uint128(word)) < 0 || int128(uint128(word >> 128)) < 0) return false;
@@ -99,6 +105,7 @@ abstract contract Valuation is Banks {
     /// @dev USDC per unit of an asset, 1e18, rounded down.
     function _indexOf(Prices memory prices, uint8 asset) internal pure returns (uint256) {
         if (asset == QUOTE) return WAD;
+        if ((prices.assets >> asset) & 1 == 0) revert Ledger_PriceNotRead(asset);
         uint256 rank = _countBits(prices.assets & ((1 << asset) - 1));
         return Rounding.mulDivDown(prices.usd[rank], WAD, prices.usd[0]);
     }
@@ -110,7 +117,8 @@ abstract contract Valuation is Banks {
         returns (MarketHot memory hot, uint256 markWad)
     {
         uint256 index = _indexOf(prices, Instrument.asset(instrument));
-        hot = Perpetual.accrue(_markets[instrument].hot, index, _premium);
+        if (prices.premium.fundingPeriod == 0) prices.premium = _premium;
+        hot = Perpetual.accrue(_markets[instrument].hot, index, prices.premium);
         markWad = Perpetual.mark(index, hot.premium);
     }
 
@@ -176,7 +184,7 @@ abstract contract Valuation is Banks {
         int256 quote = LinearBook.decodeQuote(words.quotes[i >> 1], i);
         if (Instrument.isClaim(leg.instrument)) {
             Claims memory claims = _markets[Instrument.market(leg.instrument)].claims;
-            leg.pnlWad = int256(Perpetual.claimOf(claims, uint256(quote)));
+            leg.pnlWad = int256(Perpetual.claimOf(claims, size, quote));
         } else {
             (MarketHot memory hot, uint256 markWad) = _hotOf(leg.instrument, prices);
             leg.notionalWad = Perpetual.product(size, int256(markWad));

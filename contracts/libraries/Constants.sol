@@ -23,5 +23,7 @@ uint256 constant MAX_LINEARS = 16;
 uint256 constant MAX_ENTRIES = 32;
 /// @dev Tokens that can be listed: two share balances a word, sixteen words.
 uint256 constant MAX_TOKENS = 32;
+/// @dev Assets that can be priced: the ledger counts bits of a bitmap of them.
+uint256 constant MAX_ASSETS = 128;
 /// @dev The quote token's id, and its asset's.
 uint8 constant QUOTE = 0;

@@ -1,23 +1,30 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {ILiquidation} from "../interfaces/ILiquidation.sol";
+import {Address} from "@openzeppelin/contracts/utils/Address.sol";
+
+import {ILiquidation, ILossAllocation} from "../interfaces/ILiquidation.sol";
 import {ILiquidationCallback} from "../interfaces/ILiquidationCallback.sol";
 import {IListing} from "../interfaces/IListing.sol";
 import {IMarginEngine} from "../interfaces/IMarginEngine.sol";
 import {IOracleRouter} from "../interfaces/IOracleRouter.sol";
-import {QUOTE, QUOTE_UNIT, WAD} from "../libraries/Constants.sol";
+import {E9, QUOTE, QUOTE_UNIT, WAD} from "../libraries/Constants.sol";
 import {Rounding} from "../libraries/Rounding.sol";
 import {Instrument} from "../markets/Instrument.sol";
+import {PerpBook} from "../markets/PerpBook.sol";
 import {LedgerStorage} from "../ledger/LedgerStorage.sol";
 import {LinearBook} from "../ledger/LinearBook.sol";
 import {LiquidationMath} from "./LiquidationMath.sol";
-import {LossAllocation} from "./LossAllocation.sol";
 
 /// @title The module of liquidation
 /// @dev Runs by delegatecall from the Clearinghouse. It works under a pause and while prices deviate; it stops where a price of the account is
 ///      unusable, and in the sequencer's grace period. Nothing the liquidated owner chooses is called, and no token moves.
-contract LiquidationEngine is ILiquidation, LossAllocation {
+contract LiquidationEngine is ILiquidation, PerpBook {
+    /// @dev Units of USDC that rounding may leave a closed account short of.
+    int256 private constant CLOSING_ROUNDING = 100;
+
+    address private immutable LOSSES;
+
     /// @dev One step while it is worked out.
     struct Step {
         int256 equity;
@@ -28,9 +35,12 @@ contract LiquidationEngine is ILiquidation, LossAllocation {
         uint256 insuranceFee; // USDC 1e18, part of accountReward
         int256 sliceWad; // value of the tokens taken, without USDC
         bool moved; // a token or a position changed hands
+        bool limited; // by the caller's maxFraction
     }
 
-    constructor(address authority) LedgerStorage(authority) {}
+    constructor(address authority, address losses) LedgerStorage(authority) {
+        LOSSES = losses;
+    }
 
     // ------------------------------------------------------------ actions
 
@@ -52,15 +62,15 @@ contract LiquidationEngine is ILiquidation, LossAllocation {
         }
         Header storage header = _accounts[l.account].header;
         if (step.equity < 0 && header.riskBlock == block.number) revert Liquidation_InsuranceLocked(l.account);
-        _startClock(l.account, header);
         _sizeStep(l, step, portfolio, header);
 
         _touch(l.liquidatorAccount, LIQUIDATOR);
         paid = _take(l, step, portfolio, prices);
+        if (prices.deviating != 0 || _pausedUntil > block.timestamp) _markSlice(l.liquidatorAccount);
         if (paid > l.maxPaid) revert Liquidation_PaidAboveMax(paid, l.maxPaid);
         fraction = step.fraction;
         header.steps += 1;
-        _requireHealthier(l.account, step, prices);
+        _requireHealthier(l.account, step, portfolio, prices);
         emit Liquidated(
             l.account,
             l.liquidatorAccount,
@@ -124,7 +134,7 @@ contract LiquidationEngine is ILiquidation, LossAllocation {
         IMarginEngine.Portfolio memory portfolio,
         Header storage header
     ) private view {
-        IListing.LiquidationConfig memory config = _liquidation;
+        IListing.LiquidationConfig memory config = _liquidationConfig();
         bool fresh = header.riskBlock == block.number;
         uint256 rate =
             LiquidationMath.rewardRate(step.equity, step.maintenance, _elapsed(header.flaggedAt), config);
@@ -133,10 +143,12 @@ contract LiquidationEngine is ILiquidation, LossAllocation {
         uint256 share = Rounding.min(rate, factor);
 
         step.fraction = LiquidationMath.fractionToTarget(factor, share, config.target);
-        if (step.maintenance == IMarginEngine(_engine).minimumMaintenance()) step.fraction = WAD;
+        // where the minimum is in force, or would be for what is left, the requirement does not shrink with the account: close it
+        uint256 left = Rounding.mulDivDown(step.maintenance, WAD - step.fraction, WAD);
+        if (left <= IMarginEngine(_engine).minimumMaintenance()) step.fraction = WAD;
         uint256 gross = _grossOf(portfolio);
-        bool limited = step.fraction > l.maxFraction;
-        if (limited) step.fraction = l.maxFraction;
+        step.limited = step.fraction > l.maxFraction;
+        if (step.limited) step.fraction = l.maxFraction;
         if (Rounding.mulDivDown(gross, WAD - step.fraction, WAD) < config.dust && step.fraction != WAD) {
             if (l.maxFraction != WAD) revert Liquidation_DustRemains(step.fraction, l.maxFraction);
             step.fraction = WAD;
@@ -146,16 +158,14 @@ contract LiquidationEngine is ILiquidation, LossAllocation {
         uint256 base = Rounding.mulDivDown(step.maintenance, step.fraction, WAD);
         step.accountReward = Rounding.mulDivDown(base, share, WAD);
         step.insuranceFee = Rounding.mulDivDown(step.accountReward, config.insuranceFee, WAD);
-        if (!fresh) {
-            step.fundReward = Rounding.min(
-                Rounding.mulDivDown(base, rate - share, WAD),
-                Rounding.mulDivDown(step.maintenance, config.fundStepCap, WAD)
-            );
-        }
+        // the cap is of the rate, so that many small steps get no more of the fund than one
+        if (!fresh) step.fundReward = Rounding.mulDivDown(base, Rounding.min(rate - share, config.fundStepCap), WAD);
     }
 
     /// @dev Seconds the reward's clock has run: it starts anew when a sequencer's grace period ends.
     function _elapsed(uint256 flaggedAt) private view returns (uint256) {
+        // the first step flags by itself; in the grace period there are no prices to come this far with
+        if (flaggedAt == 0 || flaggedAt == block.timestamp) return 0;
         uint256 liveAt = IOracleRouter(_router).liveSince();
         if (liveAt > block.timestamp) revert Liquidation_Grace(liveAt, block.timestamp);
         return block.timestamp - (flaggedAt > liveAt ? flaggedAt : liveAt);
@@ -179,16 +189,20 @@ contract LiquidationEngine is ILiquidation, LossAllocation {
         IMarginEngine.Portfolio memory portfolio,
         Prices memory prices
     ) private returns (int256 paid) {
-        Loss memory loss;
+        ILossAllocation.Loss memory loss;
         uint256[] memory writtenOff = new uint256[](portfolio.tokens.length);
         if (step.equity < 0) {
-            (loss, writtenOff) = _allocateLoss(l.account, step.fraction, step.equity, portfolio, prices);
+            bytes memory call = abi.encodeCall(ILossAllocation.allocate, (l.account, step.fraction, step.equity));
+            (loss, writtenOff) = abi.decode(_callLosses(call), (ILossAllocation.Loss, uint256[]));
         }
         _takeTokens(l, step, portfolio, prices, writtenOff);
         _takePositions(l, step, portfolio, prices);
         paid = _pay(l, step) + _cashShare(step.fraction, portfolio);
         if (step.equity < 0) {
-            if (step.fraction == WAD) _writeOffRemainder(l.account, loss);
+            if (step.fraction == WAD) {
+                bytes memory call = abi.encodeCall(ILossAllocation.finish, (l.account, loss));
+                loss = abi.decode(_callLosses(call), (ILossAllocation.Loss));
+            }
             uint256 allocated = loss.insurance + loss.winners + loss.deposits + loss.uncovered;
             emit LossAllocated(
                 l.account, allocated, loss.insurance, loss.winners, loss.deposits, loss.uncovered
@@ -196,7 +210,12 @@ contract LiquidationEngine is ILiquidation, LossAllocation {
         }
     }
 
-    /// @dev Moves the fraction of every balance but USDC; a debt moves less what was written off of it.
+    function _callLosses(bytes memory call) private returns (bytes memory) {
+        return Address.functionDelegateCall(LOSSES, call);
+    }
+
+    /// @dev Moves the fraction of every balance but USDC, rounded away from zero; a debt moves less what was written off of it. The slice is
+    ///      priced by what the account lost, so that the rounding of shares is the liquidator's.
     function _takeTokens(
         Liquidation calldata l,
         Step memory step,
@@ -206,15 +225,19 @@ contract LiquidationEngine is ILiquidation, LossAllocation {
     ) private {
         for (uint256 i; i < portfolio.tokens.length; ++i) {
             uint8 token = portfolio.tokens[i].token;
-            int256 slice = _balanceOf(l.account, token);
+            int256 balance = _balanceOf(l.account, token);
+            int256 slice = balance;
             if (step.fraction != WAD) {
-                int256 before = slice - int256(writtenOff[i]); // a debt was larger by it
-                slice = Rounding.mulDivTrunc(before, step.fraction, WAD) + int256(writtenOff[i]);
+                int256 before = balance - int256(writtenOff[i]); // a debt was larger by it
+                int256 part = int256(Rounding.mulDivUp(Rounding.abs(before), step.fraction, WAD));
+                slice = before > 0 ? part : int256(writtenOff[i]) - part;
+                if (before < 0 && slice > 0) slice = 0;
             }
             if (slice == 0) continue;
-            _move(l.account, token, -slice);
-            _move(l.liquidatorAccount, token, slice);
-            step.sliceWad += _tokenValue(token, slice, prices);
+            _moveTwo(l.account, -slice, l.liquidatorAccount, slice, token);
+            int256 left = _tokenValue(token, _balanceOf(l.account, token), prices);
+            step.sliceWad += _tokenValue(token, balance, prices) - left;
+            portfolio.tokens[i].valueWad = left;
             step.moved = true;
         }
     }
@@ -253,11 +276,18 @@ contract LiquidationEngine is ILiquidation, LossAllocation {
         step.fundReward = fund * QUOTE_UNIT;
         uint256 fee = step.insuranceFee / QUOTE_UNIT;
         int256 toAccount = -Rounding.mulDivFloor(int256(step.accountReward) - step.sliceWad, 1, QUOTE_UNIT);
+        toAccount += _closingShortfall(l.account, step, toAccount);
         int256 fromLiquidator = toAccount + int256(fee) - int256(fund);
-        _move(l.account, QUOTE, toAccount);
-        _move(l.liquidatorAccount, QUOTE, -fromLiquidator);
+        _moveTwo(l.account, toAccount, l.liquidatorAccount, -fromLiquidator, QUOTE);
         if (fee != fund) _setInsurance(insurance + fee - fund);
         return fromLiquidator * int256(QUOTE_UNIT);
+    }
+
+    /// @dev Units that rounding leaves a solvent account short of when it is closed; the liquidator pays them, so that no debt of dust stays.
+    function _closingShortfall(uint256 account, Step memory step, int256 toAccount) private view returns (int256) {
+        if (step.fraction != WAD || step.equity < 0) return 0;
+        int256 cash = _balanceOf(account, QUOTE) + toAccount;
+        return cash < 0 && cash >= -CLOSING_ROUNDING ? -cash : int256(0);
     }
 
     /// @dev What the fund may pay of a reward: at most its daily part, and what it has.
@@ -265,7 +295,7 @@ contract LiquidationEngine is ILiquidation, LossAllocation {
         if (wanted == 0) return 0;
         uint40 day = uint40(block.timestamp / 1 days);
         uint256 spent = _fundDay == day ? _fundSpent : 0;
-        uint256 cap = Rounding.mulDivDown(insurance + spent, _liquidation.fundDayCap, WAD);
+        uint256 cap = Rounding.mulDivDown(insurance + spent, _liquidation.fundDayCap, E9);
         units = Rounding.min(wanted, cap > spent ? cap - spent : 0);
         units = Rounding.min(units, insurance);
         _fundDay = day;
@@ -283,11 +313,20 @@ contract LiquidationEngine is ILiquidation, LossAllocation {
 
     // ------------------------------------------------------------ after the step
 
-    /// @dev No step lowers the health factor (I5); at the target the flag clears.
-    function _requireHealthier(uint256 account, Step memory step, Prices memory prices) private {
+    /// @dev No step lowers the health factor (I5). A step that the caller did not limit, or that reaches the target, clears the flag; else the
+    ///      clock starts or goes on.
+    function _requireHealthier(
+        uint256 account,
+        Step memory step,
+        IMarginEngine.Portfolio memory portfolio,
+        Prices memory prices
+    ) private {
         Words memory words = _load(account);
         if (_isFree(words)) return _clearFlag(account);
-        Health memory health = _evaluate(words, prices);
+        // without positions `_takeTokens` has left the portfolio up to date but for its cash
+        if (portfolio.linears.length == 0) portfolio.cashWad = _balanceOf(account, QUOTE) * int256(QUOTE_UNIT);
+        else portfolio = _portfolioOf(words, prices);
+        Health memory health = _assess(portfolio, prices);
         // cross-multiplied, for a solvent account; with equity below zero the factor is zero before and after, and a
         // closed account has at most a claim that its market's pool could not pay yet
         if (step.equity >= 0 && step.fraction != WAD) {
@@ -295,6 +334,7 @@ contract LiquidationEngine is ILiquidation, LossAllocation {
                 || uint256(health.equity) * step.maintenance < uint256(step.equity) * health.maintenance;
             if (fell) revert Liquidation_HealthFell(account, health.equity, health.maintenance);
         }
-        if (_isAtTarget(health)) _clearFlag(account);
+        if (!step.limited || _isAtTarget(health)) _clearFlag(account);
+        else _startClock(account, _accounts[account].header);
     }
 }

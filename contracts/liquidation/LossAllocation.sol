@@ -1,37 +1,47 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {ILiquidation} from "../interfaces/ILiquidation.sol";
+import {ILiquidation, ILossAllocation} from "../interfaces/ILiquidation.sol";
 import {IMarginEngine} from "../interfaces/IMarginEngine.sol";
 import {QUOTE, QUOTE_UNIT, WAD} from "../libraries/Constants.sol";
 import {Rounding} from "../libraries/Rounding.sol";
-import {LinearBook} from "../ledger/LinearBook.sol";
+import {LedgerStorage} from "../ledger/LedgerStorage.sol";
+import {Instrument} from "../markets/Instrument.sol";
 import {PerpBook} from "../markets/PerpBook.sol";
 
-/// @title Who bears the loss of an insolvent account: insurance, then the winners of its losing markets, then the lenders of its debts
-/// @dev Amounts are USDC in 1e18 unless named units. Each part moves what backs it in the same call, so they add up to the loss.
-///      Nothing here transfers a token, so neither full utilisation nor a hostile token stops it.
-abstract contract LossAllocation is PerpBook {
-    struct Loss {
-        uint256 total;
-        uint256 insurance;
-        uint256 winners;
-        uint256 deposits;
-        uint256 uncovered;
-    }
+/// @title The module of losses: insurance, then the winners of the account's losing markets, then the lenders of its debts
+/// @dev Runs by delegatecall from the LiquidationEngine, over the same storage: kept apart for the limit of code size. Amounts are USDC in 1e18
+///      unless named units. Each part moves what backs it in the same call, so they add up to the loss. Nothing here transfers a token, so neither
+///      full utilisation nor a hostile token stops it. Called directly it works on its own empty storage and can do nothing.
+contract LossAllocation is ILossAllocation, PerpBook {
+    constructor(address authority) LedgerStorage(authority) {}
 
-    /// @dev Allocates the loss of a step of `fraction`. Returns it and, per token leg, the units of debt written off.
-    function _allocateLoss(
-        uint256 account,
-        uint256 fraction,
-        int256 equity,
-        IMarginEngine.Portfolio memory portfolio,
-        Prices memory prices
-    ) internal returns (Loss memory loss, uint256[] memory writtenOff) {
+    /// @inheritdoc ILossAllocation
+    function allocate(uint256 account, uint256 fraction, int256 equity)
+        external
+        returns (Loss memory loss, uint256[] memory writtenOff)
+    {
+        Words memory words = _load(account);
+        Prices memory prices = _readPrices(_assetsOf(words));
+        IMarginEngine.Portfolio memory portfolio = _portfolioOf(words, prices);
         loss.total = Rounding.mulDivUp(uint256(-equity), fraction, WAD);
         loss.insurance = _fromInsurance(account, loss.total);
         loss.winners = _fromWinners(account, fraction, loss.total - loss.insurance, portfolio, prices);
         writtenOff = _fromLenders(account, fraction, loss, portfolio, prices);
+    }
+
+    /// @inheritdoc ILossAllocation
+    function finish(uint256 account, Loss memory loss) external returns (Loss memory) {
+        uint256 borne = loss.insurance + loss.winners + loss.deposits + loss.uncovered;
+        uint256 rest = loss.total > borne ? Rounding.divUp(loss.total - borne, QUOTE_UNIT) : 0;
+        uint256 debt = Rounding.positivePart(-_balanceOf(account, QUOTE));
+        // positions are closed by now: what entries are left are claims on pools that cannot pay yet, and they back the rest of the debt
+        if (_accounts[account].header.linears != 0) debt = Rounding.min(rest, debt);
+        if (debt == 0) return loss;
+        uint256 insured = _fromInsurance(account, debt * QUOTE_UNIT);
+        loss.insurance += insured;
+        _writeOffCash(account, debt - insured / QUOTE_UNIT, loss);
+        return loss;
     }
 
     function _fromInsurance(uint256 account, uint256 lossWad) private returns (uint256) {
@@ -43,7 +53,7 @@ abstract contract LossAllocation is PerpBook {
         return Rounding.min(units * QUOTE_UNIT, lossWad);
     }
 
-    /// @dev Each losing market's winners bear their market's part, at most the account's own loss there.
+    /// @dev Each losing market's winners bear their market's part, at most the account's own net loss there.
     function _fromWinners(
         uint256 account,
         uint256 fraction,
@@ -53,22 +63,30 @@ abstract contract LossAllocation is PerpBook {
     ) private returns (uint256 taken) {
         uint256 losses;
         for (uint256 i; i < portfolio.linears.length; ++i) {
-            losses += Rounding.positivePart(-portfolio.linears[i].pnlWad);
+            losses += _netLoss(portfolio, i);
         }
         if (losses == 0 || lossWad == 0) return 0;
         for (uint256 i; i < portfolio.linears.length; ++i) {
-            uint256 own = Rounding.positivePart(-portfolio.linears[i].pnlWad);
+            uint256 own = _netLoss(portfolio, i);
             if (own == 0) continue;
             uint256 part = Rounding.min(
                 Rounding.mulDivDown(lossWad, own, losses), Rounding.mulDivDown(own, fraction, WAD)
             );
             Book memory book = _openBook(portfolio.linears[i].instrument, prices);
-            Account storage a = _accounts[account];
-            LinearBook.Entry memory entry = LinearBook.find(a, book.instrument);
-            taken += _haircut(book, entry, part);
+            taken += _haircut(book, account, part);
             _closeBook(book);
-            LinearBook.save(a, account, entry);
         }
+    }
+
+    /// @dev What a position lost beyond the claim that its own market owes the account; zero for a claim.
+    function _netLoss(IMarginEngine.Portfolio memory portfolio, uint256 at) private pure returns (uint256) {
+        uint32 instrument = portfolio.linears[at].instrument;
+        int256 net = portfolio.linears[at].pnlWad;
+        if (net >= 0) return 0;
+        for (uint256 i; i < portfolio.linears.length; ++i) {
+            if (portfolio.linears[i].instrument == instrument | Instrument.CLAIM) net += portfolio.linears[i].pnlWad;
+        }
+        return Rounding.positivePart(-net);
     }
 
     /// @dev Writes off the account's debts in proportion to their value; the last resort.
@@ -100,16 +118,6 @@ abstract contract LossAllocation is PerpBook {
         }
         uint256 cashPart = Rounding.min(Rounding.mulDivDown(rest, cashDebt, debts), Rounding.mulDivDown(cashDebt, fraction, WAD));
         _writeOffCash(account, cashPart / QUOTE_UNIT, loss);
-    }
-
-    /// @dev What closing the account left of its loss, as USDC debt: fractions of units, and losses of positions that no winner could bear.
-    function _writeOffRemainder(uint256 account, Loss memory loss) internal {
-        uint256 borne = loss.insurance + loss.winners + loss.deposits + loss.uncovered;
-        uint256 rest = loss.total > borne ? Rounding.divUp(loss.total - borne, QUOTE_UNIT) : 0;
-        // a claim on a pool that cannot pay yet backs the rest of the debt
-        uint256 debt = Rounding.positivePart(-_balanceOf(account, QUOTE));
-        bool claims = _accounts[account].header.linears != 0; // positions are closed by now
-        _writeOffCash(account, claims ? Rounding.min(rest, debt) : debt, loss);
     }
 
     function _writeOffCash(uint256 account, uint256 units, Loss memory loss) private {

@@ -14,7 +14,7 @@ import {Perpetual} from "./Perpetual.sol";
 /// @dev Invariant I1 after every function: the sum of all accounts' unsettled profits and claims, plus `residual`, is the pool (in 1e18). Each
 ///      transfer between an account and the market is computed once and booked on both.
 abstract contract PerpBook is Touched {
-    /// @dev A haircut never lowers the claims' index below this, so that new claims can be divided by it.
+    /// @dev Below this index the claims' epoch ends: new claims must be divided by it.
     uint256 private constant MIN_CLAIM_INDEX = 1e9;
     /// @dev Largest haircut per unit of one step, USDC 1e18: far above any price, far below the width of the cost.
     uint256 private constant MAX_HAIRCUT = 1e6 * WAD;
@@ -35,13 +35,21 @@ abstract contract PerpBook is Touched {
         book.claims = _markets[instrument].claims;
     }
 
+    /// @dev A market seen without a price, for its claims alone: nothing accrues.
+    function _openClaims(uint32 instrument) internal view returns (Book memory book) {
+        Market storage market = _markets[instrument];
+        return Book(instrument, 0, market.hot, market.sums, market.claims);
+    }
+
     function _closeBook(Book memory book) internal {
         Market storage market = _markets[book.instrument];
         _sweepResidual(book);
         market.hot = book.hot;
         market.sums = book.sums;
         Claims memory stored = market.claims;
-        if (stored.shares != book.claims.shares || stored.index != book.claims.index) market.claims = book.claims;
+        bool changed = stored.shares != book.claims.shares || stored.index != book.claims.index
+            || stored.epoch != book.claims.epoch;
+        if (changed) market.claims = book.claims;
         emit ITrading.MarketSet(
             book.instrument, book.hot.funding, book.hot.lossLong, book.hot.lossShort, book.hot.premium
         );
@@ -51,7 +59,8 @@ abstract contract PerpBook is Touched {
             book.sums.pool,
             book.sums.residual,
             book.claims.shares,
-            book.claims.index
+            book.claims.index,
+            book.claims.epoch
         );
     }
 
@@ -141,36 +150,42 @@ abstract contract PerpBook is Touched {
         _moveCash(book, account, units);
     }
 
-    /// @dev Pays an account's claim out of what has come into the pool since.
+    /// @dev Pays an account's claim out of what has come into the pool since. A claim below one unit goes to the residual.
     function _settleClaim(Book memory book, uint256 account) internal {
-        if (book.sums.pool == 0 || book.claims.shares == 0) return;
         Account storage a = _accounts[account];
         LinearBook.Entry memory entry = LinearBook.find(a, book.instrument | Instrument.CLAIM);
         if (entry.quote == 0) return;
-        uint256 shares = uint256(int256(entry.quote));
-        uint256 claim = Perpetual.claimOf(book.claims, shares);
+        uint256 claim = Perpetual.claimOf(book.claims, entry.size, entry.quote);
         uint256 units = Rounding.min(claim / QUOTE_UNIT, book.sums.pool);
-        if (units == 0) return;
-        // a rest below one unit goes to the residual with the shares
         bool whole = claim - units * QUOTE_UNIT < QUOTE_UNIT;
-        uint256 burnt = whole ? shares : Rounding.mulDivUp(units * QUOTE_UNIT, WAD, book.claims.index);
-        uint256 worth = Perpetual.claimOf(book.claims, book.claims.shares);
-        book.claims.shares -= uint128(burnt);
-        uint256 left = Perpetual.claimOf(book.claims, book.claims.shares);
-        book.sums.residual += uint64(worth - left - units * QUOTE_UNIT);
-        if (book.claims.shares == 0) book.claims.index = uint64(WAD);
+        if (units == 0 && !whole) return;
+        uint256 burnt = whole
+            ? uint256(int256(entry.quote))
+            : Rounding.mulDivUp(units * QUOTE_UNIT, WAD, book.claims.index);
+        if (uint96(entry.size) == book.claims.epoch) _burnClaim(book, burnt, units * QUOTE_UNIT);
         entry.quote -= int128(int256(burnt));
         LinearBook.save(a, account, entry);
         _moveCash(book, account, int256(units));
     }
 
+    /// @dev Takes shares off the claims; what they were worth beyond `paid` goes to the residual.
+    function _burnClaim(Book memory book, uint256 shares, uint256 paid) private pure {
+        uint256 worth = Perpetual.allClaims(book.claims);
+        book.claims.shares -= uint128(shares);
+        book.sums.residual += uint64(worth - Perpetual.allClaims(book.claims) - paid); // below one unit
+        if (book.claims.shares == 0) book.claims.index = uint64(WAD);
+    }
+
     function _addClaim(Book memory book, uint256 account, uint256 claim) private {
         Account storage a = _accounts[account];
-        uint256 worth = Perpetual.claimOf(book.claims, book.claims.shares);
+        uint256 worth = Perpetual.allClaims(book.claims);
         uint256 shares = Rounding.mulDivDown(claim, WAD, book.claims.index);
-        book.claims.shares += _toUint128(shares);
-        book.sums.residual += uint64(worth + claim - Perpetual.claimOf(book.claims, book.claims.shares));
+        book.claims.shares = _toUint128(book.claims.shares + shares);
+        book.sums.residual += uint64(worth + claim - Perpetual.allClaims(book.claims));
         LinearBook.Entry memory entry = LinearBook.find(a, book.instrument | Instrument.CLAIM);
+        int96 epoch = int96(uint96(book.claims.epoch));
+        if (entry.size != epoch) entry.quote = 0; // of an epoch that is over
+        entry.size = epoch;
         entry.quote += int128(int256(shares));
         LinearBook.save(a, account, entry);
     }
@@ -202,22 +217,21 @@ abstract contract PerpBook is Touched {
     // ------------------------------------------------------------ haircut
 
     /// @dev Forgives up to `lossWad` of an open position's negative profit and takes as much from the market's winners: open longs, open
-    ///      shorts and claims, each group in proportion to its profit, each side per unit of size. The loser itself is left out of its
-    ///      side. Others' profits add up to the pool plus the loser's loss, so winners can always bear it; what is returned falls short of
+    ///      shorts and claims, each group in proportion to its profit, each side per unit of size. The loser itself is left out: its
+    ///      position of its side, its claim by netting it with the loss. Others' profits add up to the pool plus the loser's loss, so winners can always bear it; what is returned falls short of
     ///      `lossWad` by rounding only: less than the open interest times 1e-12, in USDC.
-    function _haircut(Book memory book, LinearBook.Entry memory entry, uint256 lossWad)
-        internal
-        returns (uint256 taken)
-    {
+    function _haircut(Book memory book, uint256 account, uint256 lossWad) internal returns (uint256 taken) {
         uint256 total = book.sums.openInterest;
-        int256 worth = _takeOut(book, entry, book.mark);
-        uint256[3] memory size = [
-            uint256(book.sums.openInterest), total - Rounding.positivePart(-int256(entry.size)), book.claims.shares
-        ];
+        int256 worth = int256(_cashInClaim(book, account));
+        LinearBook.Entry memory entry = LinearBook.find(_accounts[account], book.instrument);
+        worth += _takeOut(book, entry, book.mark);
+        lossWad = Rounding.min(lossWad, Rounding.positivePart(-worth));
+        uint256[2] memory size =
+            [uint256(book.sums.openInterest), total - Rounding.positivePart(-int256(entry.size))];
         uint256[3] memory profit = [
             _sideProfit(book, int256(size[0]), book.sums.quoteLong),
             _sideProfit(book, -int256(size[1]), book.sums.quoteShort),
-            _claimsTakable(book)
+            Perpetual.allClaims(book.claims)
         ];
         uint256 winners = profit[0] + profit[1] + profit[2];
         if (winners != 0) {
@@ -235,6 +249,18 @@ abstract contract PerpBook is Touched {
         }
         int256 cost = Perpetual.cost(book.hot, entry.size);
         _putBack(book, entry, worth + int256(taken) - Perpetual.product(entry.size, int256(book.mark) - cost));
+        LinearBook.save(_accounts[account], account, entry);
+    }
+
+    /// @dev Gives up an account's claim and returns what it was worth; the caller puts it into the position's quote.
+    function _cashInClaim(Book memory book, uint256 account) private returns (uint256 claim) {
+        Account storage a = _accounts[account];
+        LinearBook.Entry memory entry = LinearBook.find(a, book.instrument | Instrument.CLAIM);
+        if (entry.quote == 0) return 0;
+        claim = Perpetual.claimOf(book.claims, entry.size, entry.quote);
+        if (uint96(entry.size) == book.claims.epoch) _burnClaim(book, uint256(int256(entry.quote)), claim);
+        entry.quote = 0;
+        LinearBook.save(a, account, entry);
     }
 
     function _sideProfit(Book memory book, int256 size, int128 quote) private pure returns (uint256) {
@@ -248,19 +274,19 @@ abstract contract PerpBook is Touched {
         return Perpetual.quantise(Rounding.min(Rounding.mulDivDown(amount, WAD, size), MAX_HAIRCUT));
     }
 
-    /// @dev What claims can give without their index falling below the smallest one.
-    function _claimsTakable(Book memory book) private pure returns (uint256) {
-        uint256 worth = Perpetual.claimOf(book.claims, book.claims.shares);
-        uint256 kept = Rounding.mulDivUp(book.claims.shares, MIN_CLAIM_INDEX, WAD);
-        return worth > kept ? worth - kept : 0;
-    }
-
+    /// @dev Takes `amount` of the claims, at most their worth. Where next to nothing would be left, the epoch ends: the rest goes to the
+    ///      residual, later claims start anew, and can bear a later loss.
     function _haircutClaims(Book memory book, uint256 amount) private pure returns (uint256) {
         if (amount == 0) return 0;
-        uint256 worth = Perpetual.claimOf(book.claims, book.claims.shares);
-        book.claims.index = uint64(Rounding.mulDivDown(book.claims.index, worth - amount, worth));
-        uint256 left = Perpetual.claimOf(book.claims, book.claims.shares);
-        book.sums.residual += uint64(worth - amount - left);
+        uint256 worth = Perpetual.allClaims(book.claims);
+        uint256 index = Rounding.mulDivDown(book.claims.index, worth - amount, worth);
+        if (index < MIN_CLAIM_INDEX) {
+            book.sums.residual += uint64(worth - amount); // a part in 1e9 of the claims at most
+            book.claims = Claims(0, uint64(WAD), book.claims.epoch + 1);
+            return amount;
+        }
+        book.claims.index = uint64(index);
+        book.sums.residual += uint64(worth - amount - Perpetual.allClaims(book.claims));
         return amount;
     }
 

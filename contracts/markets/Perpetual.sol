@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
+import {FixedPointMathLib} from "solady/src/utils/FixedPointMathLib.sol";
+
 import {E9, PRICE_QUANTUM, WAD} from "../libraries/Constants.sol";
 import {Rounding} from "../libraries/Rounding.sol";
 import {LedgerStorage} from "../ledger/LedgerStorage.sol";
@@ -10,11 +12,10 @@ import {IListing} from "../interfaces/IListing.sol";
 /// @notice unsettled profit = size * (mark - cost of the side) + quote. Sizes are multiples of 1e12, marks and costs of 1e6, so every
 ///         product is a whole number of 1e-18 USDC: nothing is rounded, and the profits of a market add up exactly (I1).
 library Perpetual {
-    uint256 private constant HOUR = 1 hours;
-
     /// @notice The hot state as of now: funding accrued, the premium decayed.
-    /// @dev With p the stored premium and T the funding period, the premium falls linearly to zero over T unless it is sampled again, and
-    ///      funding grows by index * integral of p / T, p bounded by the hourly cap. Truncated: both sides see the same number.
+    /// @dev With p0 the stored premium and T the funding period, p(t) = p0 * exp(-t / T) unless it is sampled again, and funding grows by
+    ///      index * (integral of p) / T = index * (p0 - p(t)): how often it is accrued in between makes no difference but for rounding. The hourly
+    ///      cap holds because Listing bounds the premium's cap by it. Truncated: both sides see the same number.
     /// @param index USDC per unit, 1e18.
     function accrue(LedgerStorage.MarketHot memory hot, uint256 index, IListing.PremiumConfig memory config)
         internal
@@ -25,17 +26,10 @@ library Perpetual {
         if (elapsed == 0) return hot;
         hot.updatedAt = uint32(block.timestamp);
         if (hot.premium == 0) return hot;
-        uint256 period = config.fundingPeriod;
-        uint256 within = Rounding.min(elapsed, period);
-        // the cap is per hour: premium / period * 3600 <= fundingCap
-        int256 cap = int256(uint256(config.fundingCap) * period / HOUR);
-        int256 paid = hot.premium;
-        if (paid > cap) paid = cap;
-        if (paid < -cap) paid = -cap;
-        // integral of the decaying premium, in 1e9 seconds
-        int256 integral = Rounding.mulDivTrunc(paid, within * (2 * period - within), 2 * period);
-        hot.funding += int64(Rounding.mulDivTrunc(integral, index, period * E9 * PRICE_QUANTUM));
-        hot.premium = int32(Rounding.mulDivTrunc(hot.premium, period - within, period));
+        int256 kept = FixedPointMathLib.expWad(-int256(elapsed * WAD / config.fundingPeriod));
+        int256 premium = Rounding.mulDivTrunc(hot.premium, uint256(kept), WAD);
+        hot.funding += int64(Rounding.mulDivTrunc(hot.premium - premium, index, E9 * PRICE_QUANTUM));
+        hot.premium = int32(premium); // smaller than it was
         return hot;
     }
 
@@ -68,8 +62,13 @@ library Perpetual {
         return product(size, int256(markWad) - cost(hot, size)) + quote;
     }
 
-    /// @notice USDC 1e18 behind shares of a market's claims, rounded down.
-    function claimOf(LedgerStorage.Claims memory claims, uint256 shares) internal pure returns (uint256) {
-        return Rounding.mulDivDown(shares, claims.index, WAD);
+    /// @notice USDC 1e18 behind an account's shares of a market's claims, rounded down; nothing where their epoch is over.
+    function claimOf(LedgerStorage.Claims memory claims, int256 epoch, int256 shares) internal pure returns (uint256) {
+        return uint256(epoch) == claims.epoch ? Rounding.mulDivDown(uint256(shares), claims.index, WAD) : 0;
+    }
+
+    /// @notice USDC 1e18 behind all shares of a market's claims, rounded down.
+    function allClaims(LedgerStorage.Claims memory claims) internal pure returns (uint256) {
+        return Rounding.mulDivDown(claims.shares, claims.index, WAD);
     }
 }

@@ -59,6 +59,8 @@ contract Trading is ITrading, Orders, Premium {
         _requirePrice(maker.limitPrice, mark, config);
         _chargeFee(maker, makerSide, config.makerFee, maker.limitPrice, mark);
         _chargeFee(taker, takerSide, config.takerFee, maker.limitPrice, mark);
+        _moveTwo(makerSide.account, -int256(makerSide.fee), takerSide.account, -int256(takerSide.fee), QUOTE);
+        _banks[QUOTE].fees += uint128(makerSide.fee + takerSide.fee);
         _emitFilled(maker, makerSide, takerSide);
     }
 
@@ -93,8 +95,9 @@ contract Trading is ITrading, Orders, Premium {
     }
 
     function _settleMarket(uint256 account, uint32 instrument, Prices memory prices) private {
-        Book memory book = _openBook(instrument, prices);
         LinearBook.Entry memory entry = LinearBook.find(_accounts[account], instrument);
+        // a claim needs no price: the market's funding waits for somebody who brings one
+        Book memory book = entry.size != 0 ? _openBook(instrument, prices) : _openClaims(instrument);
         if (entry.size != 0) _settlePosition(book, account, entry);
         _settleClaim(book, account);
         _closeBook(book);
@@ -125,6 +128,7 @@ contract Trading is ITrading, Orders, Premium {
         if (size == 0 || size > uint96(type(int96).max)) {
             revert Trade_SizeBounds(int256(size), uint96(type(int96).max));
         }
+        if (maker.limitPrice > type(uint128).max) revert Trade_OutsideBand(maker.limitPrice, 0, type(uint128).max);
         _requireSize(maker.size);
         _requireSize(taker.size);
         if ((maker.size > 0) == (taker.size > 0)) revert Trade_SameSide();
@@ -199,10 +203,8 @@ contract Trading is ITrading, Orders, Premium {
         (uint256 quoteDebt, uint256 tokenDebt) = (_banks[QUOTE].borrowShares, _banks[token].borrowShares);
         uint256 units = uint256(buyer.change) / scale; // the lot is a multiple of the scale
         uint256 cost = Rounding.divUp(Rounding.mulDivUp(uint256(buyer.change), maker.limitPrice, WAD), QUOTE_UNIT);
-        _debit(buyer.account, QUOTE, cost);
-        _credit(seller.account, QUOTE, cost);
-        _debit(seller.account, token, units);
-        _credit(buyer.account, token, units);
+        _moveTwo(buyer.account, -int256(cost), seller.account, int256(cost), QUOTE);
+        _moveTwo(seller.account, -int256(units), buyer.account, int256(units), token);
         buyer.sizeAfter = buyer.sizeBefore + buyer.change;
         seller.sizeAfter = seller.sizeBefore + seller.change;
         _requireBorrowCap(QUOTE, quoteDebt);
@@ -235,19 +237,16 @@ contract Trading is ITrading, Orders, Premium {
         if (price < lowest || price > mark + width) revert Trade_OutsideBand(price, lowest, mark + width);
     }
 
-    /// @dev The fee, rounded up, leaves the account's USDC; an operator's loss against the mark counts with it.
+    /// @dev The fee, rounded up, within what the order allows; an operator's loss against the mark counts with it.
     function _chargeFee(Order calldata order, Side memory side, uint256 rate, uint256 price, uint256 mark) private {
         uint256 size = Rounding.abs(side.change);
         uint256 notional = Rounding.mulDivUp(size, price, WAD);
         side.fee = Rounding.divUp(Rounding.mulDivUp(notional, rate, E6), QUOTE_UNIT);
         uint256 feeWad = side.fee * QUOTE_UNIT;
-        uint256 bound = Rounding.mulDivDown(order.maxFee, size, Rounding.abs(order.size));
+        uint256 bound = Rounding.min(order.maxFee, type(uint128).max); // beyond any fee there is
+        bound = Rounding.mulDivDown(bound, size, Rounding.abs(order.size));
         if (feeWad > bound) revert Trade_FeeAboveMax(feeWad, bound);
-        if (side.fee != 0) {
-            _debit(side.account, QUOTE, side.fee);
-            _banks[QUOTE].fees += uint128(side.fee);
-            _addFee(side.account, feeWad);
-        }
+        if (side.fee != 0) _addFee(side.account, feeWad);
         if (side.operator != address(0)) {
             int256 againstMark = (int256(price) - int256(mark)) * side.change / int256(WAD);
             _spendBudget(side.account, side.operator, feeWad + Rounding.positivePart(againstMark));

@@ -42,8 +42,10 @@ CORE = (
     "AccessManager",
     "OracleRouter",
     "MarginEngine",
+    "LossAllocation",
     "Trading",
     "LiquidationEngine",
+    "LossAllocation",
     "Listing",
     "Clearinghouse",
 )

@@ -45,6 +45,7 @@ ADMIN_ROLE = 0
 #: Step, and contract in the deployment file, of a rollup's uptime feed.
 SEQUENCER_FEED = "SequencerFeed"
 
+_LOSSES = "LossAllocation"
 _MODULES = ("Trading", "LiquidationEngine", "Listing")
 
 
@@ -159,8 +160,10 @@ class _Planner:
         yield Deploy("AccessManager", "AccessManager", (self.deployer,))
         yield Deploy("OracleRouter", "OracleRouter", (authority,))
         yield Deploy("MarginEngine", "MarginEngine", (authority, minimum))
+        yield Deploy("LossAllocation", "LossAllocation", (authority,))
         for module in _MODULES:
-            yield Deploy(module, module, (authority,))
+            losses = (Ref("LossAllocation"),) if module == "LiquidationEngine" else ()
+            yield Deploy(module, module, (authority, *losses))
         modules = tuple(Ref(name) for name in _MODULES)
         yield Deploy("Clearinghouse", "Clearinghouse", (authority, *modules))
         sequencer = self.params.sequencer
