@@ -23,9 +23,9 @@ from ballast.chain.artifacts import artifact
 from ballast.errors import ReorgError
 from ballast.index.index import Index
 from ballast.index.rpc import Node
-from ballast.index.state import Bank, LedgerState, Market, OperatorGrant, Orders, Position
+from ballast.index.state import CLAIM, Bank, LedgerState, Market, OperatorGrant, Orders, Position
 from ballast.index.storage import LedgerStorage, StoredAccount
-from ballast.units import format_account
+from ballast.units import E9, format_account
 
 __all__ = ["Audit", "Difference", "audit", "compare"]
 
@@ -169,6 +169,7 @@ _MARKET_FIELDS = {
     "sums.residual": "residual",
     "claims.shares": "claim_shares",
     "claims.index": "claim_index",
+    "claims.epoch": "claim_epoch",
     "sampledAt": "sampled_at",
 }
 
@@ -214,9 +215,10 @@ def _position_sums(state: LedgerState) -> Mapping[tuple[int, str], int]:
     sums: dict[tuple[int, str], int] = defaultdict(int)
     for account in state.accounts.values():
         for instrument, position in account.positions.items():
-            market = state.markets.get(instrument)
-            if market is None:
-                sums[instrument & 0x7FFFFFFF, "claims"] += position.quote
+            if instrument & CLAIM:
+                number = instrument & ~CLAIM
+                if position.size == state.markets[number].claim_epoch:
+                    sums[number, "claims"] += position.quote
             elif position.size > 0:
                 sums[instrument, "long"] += position.size
                 sums[instrument, "quoteLong"] += position.quote
@@ -269,7 +271,8 @@ def _globals(storage: LedgerStorage, state: LedgerState) -> Iterator[_Pair]:
     for field, value in found.items():
         prefix, _, name = field.partition(".")
         if prefix == "_liquidation":
-            yield f"liquidation {name}", liquidation.get(name, 0), value
+            scale = 1 if name in ("rampTime", "dust") else E9  # the ledger keeps parts in 1e9
+            yield f"liquidation {name}", liquidation.get(name, 0), value * scale
     # a day on which the fund was asked and could pay nothing is stored, and means the same as none
     day = max(parameters.fund_day, found["_fundDay"])
     ours = parameters.fund_spent if parameters.fund_day == day else 0

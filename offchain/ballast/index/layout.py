@@ -150,7 +150,7 @@ MARKET: Final = Struct(
                 "quoteShort": "int128",
             }
         ),
-        "claims": Struct({"shares": "uint128", "index": "uint64"}),
+        "claims": Struct({"shares": "uint128", "index": "uint64", "epoch": "uint64"}),
         "config": Struct(
             {
                 "lot": "uint64",
@@ -193,15 +193,15 @@ GLOBALS: Final = Struct(
         ),
         "_liquidation": Struct(
             {
-                "target": "uint64",
-                "startRate": "uint64",
-                "healthSlope": "uint64",
-                "rampRate": "uint64",
-                "maxRate": "uint64",
+                "target": "uint32",
+                "startRate": "uint32",
+                "healthSlope": "uint32",
+                "rampRate": "uint32",
+                "maxRate": "uint32",
+                "insuranceFee": "uint32",
+                "fundStepCap": "uint32",
+                "fundDayCap": "uint32",
                 "rampTime": "uint32",
-                "insuranceFee": "uint64",
-                "fundStepCap": "uint64",
-                "fundDayCap": "uint64",
                 "dust": "uint96",
             }
         ),

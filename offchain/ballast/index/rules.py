@@ -14,6 +14,7 @@ from ballast.errors import IndexingError
 from ballast.index import schema
 from ballast.index.decode import Event
 from ballast.index.schema import Versioned
+from ballast.index.state import CLAIM
 
 __all__ = [
     "FUND",
@@ -141,6 +142,12 @@ def _filled(row: Row, event: Event) -> None:
     row["filled"] += abs(event.args["takerSize"])
 
 
+def _position(row: Row, event: Event) -> None:
+    row["size"], row["quote"] = event.args["size"], event.args["quote"]
+    if row["quote"] == 0 and event.args["instrument"] & CLAIM:
+        row["size"] = 0  # a claim without shares is gone, whatever its epoch was
+
+
 def _market(row: Row, event: Event) -> None:
     row["funding"] = event.args["funding"]
     row["loss_long"] = event.args["lossLong"]
@@ -195,14 +202,7 @@ HOUSE_RULES: Mapping[str, tuple[Rule, ...]] = {
     "DebtWrittenOff": (Rule(schema.BANK, _by("token"), _adds("uncovered", "uncovered")),),
     # accounts
     "BalanceSet": (Rule(schema.BALANCE, _by("account", "token"), _sets(shares="shares"), whole=True),),
-    "PositionSet": (
-        Rule(
-            schema.POSITION,
-            _by("account", "instrument"),
-            _sets(size="size", quote="quote"),
-            whole=True,
-        ),
-    ),
+    "PositionSet": (Rule(schema.POSITION, _by("account", "instrument"), _position, whole=True),),
     "MarginModelSet": (Rule(schema.ACCOUNT, _by("account"), _sets(model="model")),),
     "Flagged": (Rule(schema.ACCOUNT, _by("account"), _sets(flagged_at="at")),),
     "FlagCleared": (Rule(schema.ACCOUNT, _by("account"), _flag_cleared),),
@@ -231,6 +231,7 @@ HOUSE_RULES: Mapping[str, tuple[Rule, ...]] = {
                 residual="residual",
                 claim_shares="claimShares",
                 claim_index="claimIndex",
+                claim_epoch="claimEpoch",
             ),
         ),
     ),

@@ -239,6 +239,7 @@ MARKET = _versioned(
         "residual": (Wide, 0),
         "claim_shares": (Wide, 0),
         "claim_index": (Wide, _WAD),
+        "claim_epoch": (BigInteger, 0),
         "sampled_at": (BigInteger, 0),
     },
 )

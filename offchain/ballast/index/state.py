@@ -34,7 +34,7 @@ CLAIM = 1 << 31
 
 
 class Position(NamedTuple):
-    """``size`` in 1e18 units and ``quote`` in USDC 1e18; of a claim 0 and its shares in 1e18."""
+    """``size`` in 1e18 units and ``quote`` in USDC 1e18; of a claim its epoch and its shares in 1e18."""
 
     size: int
     quote: int
@@ -52,8 +52,9 @@ class Account:
 
     @property
     def is_free(self) -> bool:
-        """No position, claim or debt: nothing can go wrong, whatever the prices."""
-        return not self.positions and all(shares >= 0 for shares in self.balances.values())
+        """No position and no debt: nothing can go wrong, whatever the prices."""
+        only_claims = all(instrument & CLAIM for instrument in self.positions)
+        return only_claims and all(shares >= 0 for shares in self.balances.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ class Market:
     residual: int
     claim_shares: int
     claim_index: int
+    claim_epoch: int
     sampled_at: int
     reduce_only: bool
     config: Mapping[str, int]

@@ -36,10 +36,13 @@ def indices(bank: BankIndices, now: int) -> tuple[int, int]:
     elapsed = (now & _UINT32_MAX) - bank.updated_at
     if elapsed < 0:
         raise OverflowError("the bank was updated later than now, where the contract reverts")
-    if elapsed:
-        deposit += mul_div_down(deposit, bank.deposit_rate * elapsed, _RATE_SCALE)
-        borrow += mul_div_up(borrow, bank.borrow_rate * elapsed, _RATE_SCALE)
-    return min(deposit, INDEX_MAX), min(borrow, INDEX_MAX)
+    if elapsed == 0:
+        return deposit, borrow
+    borrow += mul_div_up(borrow, bank.borrow_rate * elapsed, _RATE_SCALE)
+    if borrow > INDEX_MAX:  # debts grow no further, so deposits do not either
+        return deposit, INDEX_MAX
+    deposit += mul_div_down(deposit, bank.deposit_rate * elapsed, _RATE_SCALE)
+    return min(deposit, INDEX_MAX), borrow
 
 
 def amount_of(shares: int, deposit_index: int, borrow_index: int) -> int:

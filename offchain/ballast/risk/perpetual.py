@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
+from ballast.risk.exponential import exp_wad
 from ballast.risk.rounding import div_trunc, mul_div_down, mul_div_trunc, signed, wrap_signed
 from ballast.units import E9, WAD
 
 __all__ = ["Hot", "MarketHot", "PremiumTerms", "accrue", "claim_of", "cost", "mark", "profit"]
 
 PRICE_QUANTUM = 10**6
-_HOUR = 3_600
 _UINT32_MAX = 2**32 - 1
 
 
@@ -30,10 +30,8 @@ class MarketHot(Protocol):
 
 
 class PremiumTerms(Protocol):
-    """A premium is paid over ``funding_period`` seconds, at most ``funding_cap`` (1e9) an hour."""
+    """A premium is paid over ``funding_period`` seconds."""
 
-    @property
-    def funding_cap(self) -> int: ...
     @property
     def funding_period(self) -> int: ...
 
@@ -48,9 +46,9 @@ class Hot(NamedTuple):
 
 
 def accrue(market: MarketHot, index: int, terms: PremiumTerms | None, now: int) -> Hot:
-    """The hot state at second ``now``: funding accrued, the premium decayed; both truncated.
+    """The hot state at second ``now``: the premium decays exponentially over the period, and what it lost is funding.
 
-    ``index`` is USDC per unit, 1e18.
+    Both are truncated. ``index`` is USDC per unit, 1e18.
     """
     stored = Hot(market.funding, market.loss_long, market.loss_short, market.premium)
     elapsed = (now & _UINT32_MAX) - market.updated_at
@@ -58,18 +56,11 @@ def accrue(market: MarketHot, index: int, terms: PremiumTerms | None, now: int) 
         raise OverflowError("the market was updated later than now, where the contract reverts")
     if elapsed == 0 or market.premium == 0:
         return stored
-    if terms is None:
-        raise ZeroDivisionError("a premium without a funding period")
-    period = terms.funding_period
-    within = min(elapsed, period)
-    # the cap is per hour: premium / period * 3600 <= funding_cap
-    cap = terms.funding_cap * period // _HOUR
-    paid = max(-cap, min(cap, market.premium))
-    # integral of the decaying premium, in 1e9 seconds
-    integral = mul_div_trunc(paid, within * (2 * period - within), 2 * period)
-    grown = wrap_signed(mul_div_trunc(integral, index, period * E9 * PRICE_QUANTUM), 64)
-    premium = mul_div_trunc(market.premium, period - within, period)
-    return stored._replace(funding=signed(market.funding + grown, 64), premium=wrap_signed(premium, 32))
+    period = 0 if terms is None else terms.funding_period
+    kept = exp_wad(-(elapsed * WAD // period))
+    premium = mul_div_trunc(market.premium, kept, WAD)
+    paid = mul_div_trunc(market.premium - premium, index, E9 * PRICE_QUANTUM)
+    return stored._replace(funding=signed(market.funding + wrap_signed(paid, 64), 64), premium=premium)
 
 
 def mark(index: int, premium: int) -> int:
@@ -96,5 +87,5 @@ def profit(hot: Hot, size: int, quote: int, mark_wad: int) -> int:
 
 
 def claim_of(claim_index: int, shares: int) -> int:
-    """USDC 1e18 behind shares of a market's claims, rounded down."""
+    """USDC 1e18 behind shares of a market's claims of the running epoch, rounded down."""
     return mul_div_down(shares, claim_index, WAD)

@@ -148,7 +148,8 @@ class StandardMargin:
     def _linear_leg(self, instrument: int, size: int, quote: int) -> LinearLeg:
         if instrument & CLAIM:
             market = self._state.markets[instrument & ~CLAIM]
-            return LinearLeg(instrument, 0, 0, perpetual.claim_of(market.claim_index, quote))
+            live = size == market.claim_epoch  # else all of its epoch's claims were taken for a loss
+            return LinearLeg(instrument, 0, 0, perpetual.claim_of(market.claim_index, quote) if live else 0)
         hot, mark = self.mark_of(instrument)
         notional = perpetual.product(size, mark)
         return LinearLeg(instrument, size, notional, perpetual.profit(hot, size, quote, mark))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ballast.chain.local import LocalChain
-from ballast.index.layout import mapping_slot
+from ballast.index.layout import ACCOUNT_BALANCES, GLOBALS, mapping_slot
 from ballast.units import WAD, format_account, from_wad
 from tests.offchain.commands.conftest import Ballast, Ledger
 
@@ -72,7 +72,7 @@ def test_account__ledger_changed_without_an_event__they_part_and_1(ballast: Ball
     with LocalChain() as chain:
         chain.deployment.save(tmp_path / "d.json")
         account = chain.open("saver", 0, {"USDC": "500"})
-        slot = mapping_slot(account, 10) + 1
+        slot = mapping_slot(account, GLOBALS.fields["_accounts"].slot) + ACCOUNT_BALANCES
         house = chain.protocol.house.address
         chain.rpc("anvil_setStorageAt", house, hex(slot), "0x" + f"{499_999_999:064x}")
         chain.mine()

@@ -16,10 +16,11 @@ from ballast.chain.local import LocalChain
 from ballast.errors import ReorgError
 from ballast.index import Index, LedgerState
 from ballast.index.audit import Difference, audit, compare
-from ballast.index.layout import mapping_slot
+from ballast.index.layout import ACCOUNT_BALANCES, GLOBALS, mapping_slot
 from ballast.index.prices import read_prices
-from ballast.index.state import Orders
+from ballast.index.state import CLAIM, Orders
 from ballast.risk.standard import NoHealthError, StandardMargin
+from ballast.units import WAD
 from tests.offchain.index.mixed import MixedUse
 
 SEEDS = (1, 2, 3)
@@ -75,6 +76,29 @@ def test_audit__random_mixed_use__every_kind_of_action_and_loss_happened(
         pytest.skip("the walks did not run")
     wanted = {*MixedUse.ACTIONS, *_EVENTS, "fund reward"}
     assert {name for name in wanted if not outcomes[name]} == set()
+
+
+def test_audit__claim_settled_without_a_price__market_keeps_its_time(chain: LocalChain, index: Index) -> None:
+    """A claim is paid without accruing the market, which no other settlement does."""
+    winner = chain.open("winner", 0, {"USDC": "9000"})
+    loser = chain.open("taker", 0, {"USDC": "9000"})
+    maker = chain.open("maker", 0, {"USDC": "900000"})
+    chain.fill(loser, winner, "ETH-PERP", "5")
+    chain.set_price("ETH", "3200")
+    chain.fill(maker, winner, "ETH-PERP", "-5")
+    chain.settle(loser)
+    index.sync(chain.w3, chain.deployment)
+    perp = chain.protocol.instrument("ETH-PERP")
+    before = index.state()
+    claim = before.account(winner).positions[perp | CLAIM]
+    assert claim.quote == 1_000 * WAD
+    chain.warp(5_000)
+    chain.settle(winner)
+    index.sync(chain.w3, chain.deployment)
+    state = index.state()
+    assert state.account(winner).positions == {}
+    assert state.markets[perp].updated_at == before.markets[perp].updated_at
+    assert audit(chain.w3, index).differences == ()
 
 
 # ------------------------------------------------------------------ planted differences
@@ -202,7 +226,7 @@ def test_audit__storage_changed_without_an_event__found(own_chain: LocalChain, i
     """The other side of I12: a contract that forgets an event."""
     account = own_chain.open("depositor", 0, {"USDC": "1000"})
     index.sync(own_chain.w3, own_chain.deployment)
-    slot = mapping_slot(account, 10) + 1
+    slot = mapping_slot(account, GLOBALS.fields["_accounts"].slot) + ACCOUNT_BALANCES
     house = own_chain.protocol.house.address
     own_chain.rpc("anvil_setStorageAt", house, hex(slot), "0x" + f"{999_000_000:064x}")
     own_chain.mine()

@@ -67,6 +67,7 @@ def market(instrument: int = ETH_PERP, **changes: Any) -> Market:
         "residual": 0,
         "claim_shares": 0,
         "claim_index": WAD,
+        "claim_epoch": 0,
         "sampled_at": 0,
         "reduce_only": False,
         "config": {},

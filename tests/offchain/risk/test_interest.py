@@ -33,9 +33,14 @@ def test_indices__time_passed__simple_interest_deposits_down_debts_up() -> None:
     assert borrow == exact.__ceil__() == deposit + 1
 
 
-def test_indices__beyond_72_bits__clamped() -> None:
-    stored = bank(deposit_index=INDEX_MAX, borrow_index=INDEX_MAX, deposit_rate=9, borrow_rate=9)
-    assert indices(stored, 10**9) == (INDEX_MAX, INDEX_MAX)
+def test_indices__debts_beyond_72_bits__both_stop_there() -> None:
+    stored = bank(deposit_index=5 * WAD, borrow_index=INDEX_MAX, deposit_rate=9, borrow_rate=9)
+    assert indices(stored, 10**9) == (5 * WAD, INDEX_MAX)
+
+
+def test_indices__deposits_beyond_72_bits__clamped_alone() -> None:
+    stored = bank(deposit_index=INDEX_MAX, borrow_index=WAD, deposit_rate=9, borrow_rate=0)
+    assert indices(stored, 10**9) == (INDEX_MAX, WAD)
 
 
 def test_indices__clock_beyond_32_bits__wraps_as_the_contract_casts() -> None:

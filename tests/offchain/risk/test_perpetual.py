@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
+import math
 
 import pytest
 
@@ -28,32 +28,31 @@ def test_accrue__no_time_or_no_premium__as_stored() -> None:
 
 
 @pytest.mark.parametrize("premium", [3_000_000, -3_000_000])
-def test_accrue__whole_period__half_the_premium_is_paid_and_it_is_gone(premium: int) -> None:
-    hot = accrue(market(premium=premium), INDEX, PREMIUM, PERIOD)
-    # the premium falls linearly to zero over the period, so its average is half of it
-    assert hot.funding * 10**6 == 3_000 * WAD * premium // 10**9 // 2
+def test_accrue__one_period__premium_falls_by_e_and_the_loss_is_funding(premium: int) -> None:
+    hot = accrue(market(premium=premium, funding=11), INDEX, PREMIUM, PERIOD)
+    assert hot.premium == int(premium / math.e)
+    assert hot.funding - 11 == 3_000 * (premium - hot.premium) * WAD // 10**9 // 10**6
+
+
+def test_accrue__in_many_steps__the_same_but_for_rounding() -> None:
+    at_once = accrue(market(premium=3_000_000), INDEX, PREMIUM, PERIOD)
+    step, steps = market(premium=3_000_000), 60
+    for i in range(1, steps + 1):
+        hot = accrue(step, INDEX, PREMIUM, i * PERIOD // steps)
+        step = market(funding=hot.funding, premium=hot.premium, updated_at=i * PERIOD // steps)
+    assert 0 <= at_once.premium - step.premium <= steps
+    assert step.funding == 3_000 * (3_000_000 - step.premium) * WAD // 10**9 // 10**6
+
+
+def test_accrue__long_after__nothing_is_left_and_all_of_it_was_paid() -> None:
+    hot = accrue(market(premium=-3_000_000), INDEX, PREMIUM, 60 * PERIOD)
     assert hot.premium == 0
-    assert accrue(market(premium=premium), INDEX, PREMIUM, 10 * PERIOD) == hot
+    assert hot.funding * 10**6 == -9 * WAD
 
 
-def test_accrue__part_of_the_period__integral_of_the_falling_premium_towards_zero() -> None:
-    elapsed, premium = 1_234, -1_999_999
-    hot = accrue(market(premium=premium, funding=11), INDEX, PREMIUM, elapsed)
-    integral = Fraction(premium * elapsed * (2 * PERIOD - elapsed), 2 * PERIOD)
-    exact = Fraction(integral.__trunc__() * INDEX, PERIOD * 10**9 * 10**6)
-    assert hot.funding == 11 + exact.__trunc__()
-    assert hot.premium == Fraction(premium * (PERIOD - elapsed), PERIOD).__trunc__()
-
-
-def test_accrue__premium_above_the_hourly_cap__paid_at_the_cap() -> None:
-    terms = type(PREMIUM)(**{**_fields(), "funding_cap": 1_000})
-    cap = 1_000 * PERIOD // 3_600
-    capped = accrue(market(premium=3_000_000), INDEX, terms, PERIOD)
-    assert capped.funding == accrue(market(premium=cap), INDEX, PREMIUM, PERIOD).funding
-
-
-def _fields() -> dict[str, int]:
-    return {name: getattr(PREMIUM, name) for name in PREMIUM.__slots__}
+def test_accrue__premium_without_a_period__division_by_zero_as_the_contract_panics() -> None:
+    with pytest.raises(ZeroDivisionError):
+        accrue(market(premium=1), INDEX, None, 5)
 
 
 def test_profit__long_and_short__mark_less_the_costs_of_the_side() -> None:

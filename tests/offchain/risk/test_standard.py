@@ -78,6 +78,13 @@ def test_health__claim_on_a_pool__worth_its_share_and_charged_nothing() -> None:
     assert found == Health(1_250 * WAD, 0, 0)
 
 
+def test_health__claim_of_an_epoch_that_is_over__worth_nothing() -> None:
+    markets = {ETH_PERP: market(claim_epoch=2)}
+    for epoch, equity in ((2, 1_500), (1, 1_000)):
+        held = {ETH_PERP | CLAIM: (epoch, 500 * WAD)}
+        assert _health(state({0: 10**9}, held, markets=markets)).equity == equity * WAD
+
+
 def test_health__claim_of_an_asset_without_price__needs_none() -> None:
     found = state({0: 10**9}, {ETH_PERP | CLAIM: (0, 500 * WAD)})
     assert _health(found, {0: WAD}).equity == 1_500 * WAD
