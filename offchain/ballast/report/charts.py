@@ -32,7 +32,7 @@ def _layout(figure: Any, data: ReportData, height: int, y_title: str) -> Any:
     figure.update_layout(
         template="plotly_white",
         height=height,
-        margin={"l": 64, "r": 24, "t": 36, "b": 48},
+        margin={"l": 72, "r": 64, "t": 36, "b": 48},
         font={"family": "system-ui, sans-serif", "size": 13, "color": INK},
         hovermode="closest",
         hoverlabel={"bgcolor": "white", "font": {"color": INK}},
@@ -47,7 +47,7 @@ def _layout(figure: Any, data: ReportData, height: int, y_title: str) -> Any:
         zeroline=False,
         linecolor=GRID,
     )
-    figure.update_yaxes(title=y_title, gridcolor=GRID, zeroline=False)
+    figure.update_yaxes(title=y_title, gridcolor=GRID, zeroline=False, automargin=False)
     for index, words in data.marks.items():
         figure.add_vline(x=data.x[index], line={"color": MUTED, "width": 1, "dash": "dot"})
         figure.add_annotation(
@@ -163,9 +163,9 @@ def health_chart(data: ReportData) -> Any:
     ):
         figure.add_hline(y=level, line={"color": colour, "width": 1, "dash": "dash"})
         figure.add_annotation(
-            x=1,
+            x=0.005,
             xref="paper",
-            xanchor="right",
+            xanchor="left",
             y=log10(level),
             yanchor=anchor,
             text=words,
@@ -227,6 +227,5 @@ def losses_chart(data: ReportData) -> Any:
             "tickformat": ",",
             "tickfont": {"color": ALARM},
         },
-        margin={"r": 64},
     )
     return figure
