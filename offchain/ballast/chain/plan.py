@@ -45,7 +45,6 @@ ADMIN_ROLE = 0
 #: Step, and contract in the deployment file, of a rollup's uptime feed.
 SEQUENCER_FEED = "SequencerFeed"
 
-_LOSSES = "LossAllocation"
 _MODULES = ("Trading", "LiquidationEngine", "Listing")
 
 

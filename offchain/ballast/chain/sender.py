@@ -312,7 +312,9 @@ class Sender:
 
 
 def _message(error: Exception) -> str:
-    details = error.args[0] if error.args else error
-    if isinstance(details, dict):
-        details = details.get("message", details)
-    return " ".join(str(details).split())[:200]
+    """What the node said, without its envelope."""
+    response = getattr(error, "rpc_response", None) or {}
+    said = response.get("error") or (error.args[0] if error.args else error)
+    if isinstance(said, dict):
+        said = said.get("message", said)
+    return " ".join(str(said).split())[:200]
