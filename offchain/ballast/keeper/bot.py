@@ -15,6 +15,7 @@ from ballast.chain.signers import KeySigner, Signer
 from ballast.errors import FatalError, TaskError, UsageError
 from ballast.index import Index, LedgerState
 from ballast.keeper import own as own_account
+from ballast.keeper import start
 from ballast.keeper.candidates import Book, Screening, read_health, screen
 from ballast.keeper.duty import Decision, Desk, Duty, Moment
 from ballast.keeper.fees import bid
@@ -24,7 +25,7 @@ from ballast.keeper.own import OwnAccount
 from ballast.keeper.paper import Paper, Score
 from ballast.keeper.plan import gas_cost
 from ballast.keeper.report import LiquidationResult, StepReport
-from ballast.keeper.rpc import Rpc, quantity
+from ballast.keeper.rpc import Rpc
 from ballast.keeper.sender import Outcome, Sender, Sent, Status
 from ballast.keeper.settings import KeeperSettings
 from ballast.keeper.settle import SettleDuty
@@ -72,14 +73,17 @@ class Keeper:
         self._signer = KeySigner(signer) if isinstance(signer, LocalAccount) else signer
         self._owns_index = index is None
         self._index = index or Index("sqlite://")
-        self._require_chain()
+        start.require_chain(protocol, self.settings)
+        if self._signer is not None:
+            start.require_coins(self._rpc, self._signer.address)
+        price = self.settings.native_price_usdc
         self._reader = ViewReader(
             self._rpc,
             router=protocol.router.address,
             assets=list(protocol.deployment.underlyings.values()),
             feeds=list(protocol.deployment.feeds.values()),
-            coin_asset=self._coin_asset(),
-            coin_price=self._coin_price(),
+            coin_asset=start.coin_asset(protocol, self.settings),
+            coin_price=None if price is None else units.to_wad(price),
         )
         self._book = Book(self._index, protocol.w3, protocol.deployment)
         self._sender: Sender | None = None
@@ -92,7 +96,7 @@ class Keeper:
                 replace_after=self.settings.replace_after_blocks,
                 max_fee=self.settings.max_fee,
             )
-        self._liquidator = self._find_liquidator()
+        self._liquidator = start.find_liquidator(protocol, self.settings, self.address)
         self._desk: Desk | None = None
         self._duties: list[Duty] = []
         self._paper: Paper | None = None
@@ -165,51 +169,6 @@ class Keeper:
         )
         self.log.info("prepared", liquidator=shown_account(self._liquidator), what=words)
         return [sent for action in actions if (sent := self._sender.send(action, view)) is not None]
-
-    def _require_chain(self) -> None:
-        wanted = self.settings.chain_id
-        found = self.protocol.deployment.chain_id
-        if wanted is not None and wanted != found:
-            raise UsageError(f"chain_id: the settings say {wanted}, the chain is {found}")
-        for name in ("OracleRouter", "MarginEngine"):
-            address = self.protocol.deployment.contracts[name]
-            if not self.protocol.w3.eth.get_code(self.protocol.w3.to_checksum_address(address)):
-                raise UsageError(
-                    f"deployment: no {name} at {address} on this chain; the file is of an earlier chain, deploy again"
-                )
-        if self._signer is not None:
-            balance = quantity(self._rpc.call("eth_getBalance", self._signer.address, "latest"))
-            if balance == 0:
-                raise UsageError(f"account: {self._signer.address} has nothing to pay gas with; send it some")
-
-    def _coin_asset(self) -> int | None:
-        symbol = self.settings.native_symbol
-        if self.settings.native_price_usdc is not None:
-            return None
-        underlyings = self.protocol.deployment.underlyings
-        if symbol not in underlyings:
-            raise UsageError(
-                f"native_symbol {symbol}: not an underlying of this deployment"
-                f" ({', '.join(underlyings)}); name the one that prices gas, or set"
-                " native_price_usdc"
-            )
-        return underlyings[symbol]
-
-    def _coin_price(self) -> int | None:
-        price = self.settings.native_price_usdc
-        return None if price is None else units.to_wad(price)
-
-    def _find_liquidator(self) -> int | None:
-        if self.settings.liquidator is not None:
-            account = units.parse_account(self.settings.liquidator)
-        elif self._signer is not None:
-            account = units.account_id(self._signer.address, self.settings.account_index)
-        else:
-            return None
-        if self._signer is not None:
-            now = int(self.protocol.w3.eth.get_block("latest")["timestamp"])
-            own_account.require_authority(self.protocol, self._signer.address, account, now)
-        return account
 
     # ------------------------------------------------------------ steps
 
@@ -377,7 +336,8 @@ class Keeper:
         healths, _ = read_health(self._rpc, desk.house, [desk.liquidator], view.tag)
         holds: Mapping[str, Decimal] = {}
         if desk.liquidator in state.accounts:
-            holds = own_account.inventory(self.protocol, state, desk.liquidator)
+            deployment = self.protocol.deployment
+            holds = own_account.inventory(deployment, state, view, desk.liquidator)
         mine = OwnAccount(desk.liquidator, healths.get(desk.liquidator), holds)
         low = mine.spare is not None and mine.spare < self.settings.warn_margin
         if low and not self._warned and not self.is_paper:

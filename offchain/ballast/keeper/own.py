@@ -8,14 +8,15 @@ from decimal import Decimal
 from typing import Any
 
 from ballast import units
+from ballast.chain.deployment import Deployment
 from ballast.chain.protocol import Protocol
 from ballast.errors import UsageError
 from ballast.index import LedgerState
-from ballast.index.state import CLAIM
 from ballast.keeper.duty import Action
 from ballast.keeper.fees import Fees
 from ballast.keeper.logs import shown_usdc
-from ballast.risk.standard import Health
+from ballast.keeper.view import View
+from ballast.risk.standard import Health, NoHealthError, StandardMargin
 
 __all__ = ["OwnAccount", "deposit_actions", "inventory", "require_authority"]
 
@@ -47,21 +48,24 @@ class OwnAccount:
         }
 
 
-def inventory(protocol: Protocol, state: LedgerState, account: int) -> dict[str, Decimal]:
-    """What an account holds: positions by the ledger, token balances as the chain rounds them,
-    without dust of none."""
-    held = state.account(account)
-    symbols = {entry.address.lower(): name for name, entry in protocol.deployment.tokens.items()}
+def inventory(deployment: Deployment, state: LedgerState, view: View, account: int) -> dict[str, Decimal]:
+    """What an account holds at the view, in whole units; empty where a price of it is not usable."""
+    symbols = {entry.address.lower(): name for name, entry in deployment.tokens.items()}
+    names = {number: name for name, number in deployment.instruments.items()}
+    try:
+        portfolio = StandardMargin(state, view.prices, view.time).portfolio(account)
+    except NoHealthError:
+        return {}
     found: dict[str, Decimal] = {}
-    for token in sorted(held.balances):
-        symbol = symbols.get(state.banks[token].address.lower())
-        if symbol is not None:
-            amount = protocol.balance(account, symbol)
-            found[symbol] = units.from_units(amount, protocol.decimals(symbol))
-    for instrument, position in sorted(held.positions.items()):
-        if not instrument & CLAIM:
-            name = protocol.symbols.get(instrument, str(instrument))
-            found[name] = units.from_wad(position.size)
+    if portfolio.cash:
+        found["USDC"] = units.from_wad(portfolio.cash)
+    for token in portfolio.tokens:
+        bank = state.banks[token.token]
+        symbol = symbols.get(bank.address.lower(), bank.address)
+        found[symbol] = units.from_units(token.amount, bank.decimals)
+    for leg in portfolio.linears:
+        if leg.size:
+            found[names.get(leg.instrument, str(leg.instrument))] = units.from_wad(leg.size)
     return found
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
 import pytest
 from eth_account import Account
 
@@ -99,6 +100,20 @@ def test_init__keystore__is_encrypted_and_named_in_the_file(shell: Shell, tmp_pa
     assert Path(settings.account or "").resolve() == tmp_path / "key.json"
     assert settings.passphrase_file is not None
     assert settings.passphrase_file.resolve() == tmp_path / "pass"
+
+
+def test_init__keystore_on_a_terminal__asks_for_the_passphrase(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, object]] = []
+
+    def prompt(words: str, **options: object) -> str:
+        asked.append(options)
+        return "typed words"
+
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(click, "prompt", prompt)
+    assert shell("keeper", "init", "--keystore", "key.json").code == 0
+    Account.decrypt(Path("key.json").read_text(), "typed words")
+    assert asked == [{"hide_input": True, "confirmation_prompt": True, "err": True}]
 
 
 def test_init__keystore_and_nobody_to_ask__leaves_nothing(

@@ -13,8 +13,9 @@ from ballast.errors import RpcError
 from ballast.keeper.duty import Action
 from ballast.keeper.fees import Fees
 from ballast.keeper.logs import silent_log
+from ballast.keeper.refusals import Verdict, classify
 from ballast.keeper.rpc import Fault, Rpc
-from ballast.keeper.sender import Sender, SendHaltedError, Status, Verdict, classify
+from ballast.keeper.sender import Sender, SendHaltedError, Status
 from ballast.keeper.view import View, ViewReader
 from tests.offchain.keeper.conftest import Stage
 from tests.offchain.keeper.fakes import error, faulty
