@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {QUOTE} from "../libraries/Constants.sol";
+import {QUOTE, QUOTE_UNIT} from "../libraries/Constants.sol";
 import {LinearBook} from "./LinearBook.sol";
 import {Touched} from "./Touched.sol";
 
@@ -12,11 +12,13 @@ import {Touched} from "./Touched.sol";
 abstract contract HealthCheck is Touched {
     /// @dev What rounding against a liquidator may cost it in a step without reward, USDC 1e18: units of up to eight tokens.
     int256 private constant LIQUIDATOR_ROUNDING = 0.01e18;
+    /// @dev What settling may cost an account in rounded shares, USDC 1e18.
+    uint256 private constant SETTLE_ROUNDING = 10 * QUOTE_UNIT;
 
     function _checkTouched() internal {
         (bool any, uint256 account, uint256 marks, uint256 fees) = _popTouched();
         while (any) {
-            _check(account, marks, fees);
+            _check(account, marks, fees + SETTLE_ROUNDING);
             (any, account, marks, fees) = _popTouched();
         }
     }

@@ -192,7 +192,8 @@ abstract contract Valuation is Banks {
         }
     }
 
-    function _debtOf(IMarginEngine.Portfolio memory portfolio) private pure returns (uint256 debt) {
+    /// @dev Negative balances and unsettled losses, USDC 1e18.
+    function _debtOf(IMarginEngine.Portfolio memory portfolio) internal pure returns (uint256 debt) {
         if (portfolio.cashWad < 0) debt = uint256(-portfolio.cashWad);
         for (uint256 i; i < portfolio.tokens.length; ++i) {
             if (portfolio.tokens[i].valueWad < 0) debt += uint256(-portfolio.tokens[i].valueWad);

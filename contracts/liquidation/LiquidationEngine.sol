@@ -321,11 +321,15 @@ contract LiquidationEngine is ILiquidation, PerpBook {
         IMarginEngine.Portfolio memory portfolio,
         Prices memory prices
     ) private {
-        Words memory words = _load(account);
-        if (_isFree(words)) return _clearFlag(account);
-        // without positions `_takeTokens` has left the portfolio up to date but for its cash
-        if (portfolio.linears.length == 0) portfolio.cashWad = _balanceOf(account, QUOTE) * int256(QUOTE_UNIT);
-        else portfolio = _portfolioOf(words, prices);
+        if (portfolio.linears.length == 0) {
+            // `_takeTokens` has left the portfolio up to date but for its cash
+            portfolio.cashWad = _balanceOf(account, QUOTE) * int256(QUOTE_UNIT);
+            if (_debtOf(portfolio) == 0) return _clearFlag(account);
+        } else {
+            Words memory words = _load(account);
+            if (_isFree(words)) return _clearFlag(account);
+            portfolio = _portfolioOf(words, prices);
+        }
         Health memory health = _assess(portfolio, prices);
         // cross-multiplied, for a solvent account; with equity below zero the factor is zero before and after, and a
         // closed account has at most a claim that its market's pool could not pay yet

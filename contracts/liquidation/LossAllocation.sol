@@ -36,11 +36,13 @@ contract LossAllocation is ILossAllocation, PerpBook {
         uint256 rest = loss.total > borne ? Rounding.divUp(loss.total - borne, QUOTE_UNIT) : 0;
         uint256 debt = Rounding.positivePart(-_balanceOf(account, QUOTE));
         // positions are closed by now: what entries are left are claims on pools that cannot pay yet, and they back the rest of the debt
-        if (_accounts[account].header.linears != 0) debt = Rounding.min(rest, debt);
+        bool backed = _accounts[account].header.linears != 0;
+        if (backed) debt = Rounding.min(rest, debt);
         if (debt == 0) return loss;
         uint256 insured = _fromInsurance(account, debt * QUOTE_UNIT);
         loss.insurance += insured;
-        _writeOffCash(account, debt - insured / QUOTE_UNIT, loss);
+        // without claims nothing stays, not even a share that is worth more than the units still missing
+        _writeOffCash(account, backed ? debt - insured / QUOTE_UNIT : type(uint256).max, loss);
         return loss;
     }
 

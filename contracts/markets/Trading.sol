@@ -246,10 +246,20 @@ contract Trading is ITrading, Orders, Premium {
         uint256 bound = Rounding.min(order.maxFee, type(uint128).max); // beyond any fee there is
         bound = Rounding.mulDivDown(bound, size, Rounding.abs(order.size));
         if (feeWad > bound) revert Trade_FeeAboveMax(feeWad, bound);
-        if (side.fee != 0) _addFee(side.account, feeWad);
+        _addFee(side.account, feeWad + _roundingOf(order.instrument, price));
         if (side.operator != address(0)) {
             int256 againstMark = (int256(price) - int256(mark)) * side.change / int256(WAD);
             _spendBudget(side.account, side.operator, feeWad + Rounding.positivePart(againstMark));
+        }
+    }
+
+    /// @dev What rounding of shares may cost a side beyond its fee, USDC 1e18: some units of USDC, and of a spot market's token. A weak
+    ///      account may lose it in a fill, as it may the fee.
+    function _roundingOf(uint32 instrument, uint256 price) private view returns (uint256 rounding) {
+        rounding = 4 * (2 + _banks[QUOTE].borrowIndex / WAD) * QUOTE_UNIT;
+        if (Instrument.kind(instrument) == Instrument.SPOT) {
+            Bank storage bank = _banks[uint8(Instrument.serial(instrument))];
+            rounding += Rounding.mulDivUp(2 + bank.borrowIndex / WAD, price, 10 ** bank.decimals);
         }
     }
 

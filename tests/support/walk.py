@@ -127,14 +127,18 @@ class Walk:
     def _excess(state: State, account: int) -> int:
         return max(0, state.accounts[account].equity - state.accounts[account].initial)
 
-    def _withdrawal(self, state: State, who: str, account: int) -> Any:
+    def _withdrawal(self, state: State, who: str, account: int, greedy: bool = False) -> Any:
+        """``greedy`` takes far more than initial margin allows: what the check at the end is for."""
         symbol = self._token()
-        kind = self.rng.random()
+        kind = self.rng.random() / (2 if greedy else 1)
         if kind < 0.1:
             units = 2**256 - 1
         elif kind < 0.6:
             symbol = "USDC"
-            units = int(self._excess(state, account) * self.rng.choice((0.5, 0.9, 0.99, 1.01))) // QUOTE_UNIT
+            units = (
+                int(self._excess(state, account) * self.rng.choice((0.9, 2, 3) if greedy else (0.5, 0.9, 0.99, 1.01)))
+                // QUOTE_UNIT
+            )
         else:
             units = self._units(symbol)
         return self.house.functions.withdraw(account, self.world.tokens[symbol].address, units, who)
@@ -180,7 +184,7 @@ class Walk:
         for _ in range(self.rng.randrange(1, 4)):
             kind = self.rng.random()
             if kind < 0.4:
-                calls.append(self._withdrawal(state, who, account))
+                calls.append(self._withdrawal(state, who, account, greedy=self.rng.random() < 0.5))
             elif kind < 0.6:
                 symbol = self._token()
                 token = self.world.tokens[symbol].address

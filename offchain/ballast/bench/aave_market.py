@@ -42,9 +42,7 @@ _UNIT: Final = Unit(
         "PoolAddressesProvider": f"{_SRC}/protocol/configuration/PoolAddressesProvider.sol",
         "ACLManager": f"{_SRC}/protocol/configuration/ACLManager.sol",
         "AaveOracle": f"{_SRC}/misc/AaveOracle.sol",
-        "DefaultReserveInterestRateStrategyV2": (
-            f"{_SRC}/misc/DefaultReserveInterestRateStrategyV2.sol"
-        ),
+        "DefaultReserveInterestRateStrategyV2": (f"{_SRC}/misc/DefaultReserveInterestRateStrategyV2.sol"),
         "EmissionManager": f"{_SRC}/rewards/EmissionManager.sol",
         "RewardsController": f"{_SRC}/rewards/RewardsController.sol",
         "PoolInstance": f"{_SRC}/instances/PoolInstance.sol",
@@ -125,9 +123,7 @@ def aave_version(project: Path) -> str:
     )
 
 
-def deploy_pool(
-    chain: Chain, market: Market, project: Path, *, on_step: Callable[[str], None]
-) -> Contract:
+def deploy_pool(chain: Chain, market: Market, project: Path, *, on_step: Callable[[str], None]) -> Contract:
     """Deploys a market of USDC, WETH and `market.more` (listed as WETH is); returns its pool.
 
     Raises `UsageError` when a package is missing, `PeerError` when it does not compile or deploy.
@@ -135,9 +131,7 @@ def deploy_pool(
     artifacts = compile_unit(_UNIT, project, on_compile=lambda text: on_step(f"compiling {text}"))
     on_step("deploying")
     deployment = _Deployment(chain, artifacts)
-    return deployment.run(
-        [(market.usdc, _USDC), (market.weth, _WETH), *((asset, _WETH) for asset in market.more)]
-    )
+    return deployment.run([(market.usdc, _USDC), (market.weth, _WETH), *((asset, _WETH) for asset in market.more)])
 
 
 @dataclass(frozen=True)
@@ -157,9 +151,7 @@ class _Deployment:
         self._send(provider, "setPoolImpl", pool_code.address)
         self._send(provider, "setPoolConfiguratorImpl", configurator_code.address)
         pool = self._at(provider.functions.getPool().call(), "PoolInstance")
-        configurator = self._at(
-            provider.functions.getPoolConfigurator().call(), "PoolConfiguratorInstance"
-        )
+        configurator = self._at(provider.functions.getPoolConfigurator().call(), "PoolConfiguratorInstance")
         rewards = self._rewards(provider)
         self._roles(provider)
         self._list(listings, oracle, configurator, self._tokens(pool, rewards))
@@ -182,9 +174,7 @@ class _Deployment:
         self._send(provider, "setACLManager", acl.address)
         self._send(acl, "addPoolAdmin", admin)
 
-    def _tokens(
-        self, pool: Contract, rewards: ChecksumAddress
-    ) -> tuple[ChecksumAddress, ChecksumAddress]:
+    def _tokens(self, pool: Contract, rewards: ChecksumAddress) -> tuple[ChecksumAddress, ChecksumAddress]:
         supplied = self._deploy("ATokenInstance", pool.address, rewards, _TREASURY)
         owed = self._deploy("VariableDebtTokenInstance", pool.address, rewards)
         return supplied.address, owed.address

@@ -63,9 +63,7 @@ class Chain:
         links: Mapping[str, ChecksumAddress] | None = None,
     ) -> Contract:
         """Deploys `artifact`, its libraries at `links` (keyed as in `Artifact.links`)."""
-        factory = self.w3.eth.contract(
-            abi=artifact.abi, bytecode="0x" + _link(artifact, links or {})
-        )
+        factory = self.w3.eth.contract(abi=artifact.abi, bytecode="0x" + _link(artifact, links or {}))
         constructor = factory.constructor(*arguments)
         receipt = self._mine(constructor.transact, self.governor, artifact.name)
         if receipt["status"] != 1 or receipt["contractAddress"] is None:
@@ -79,9 +77,7 @@ class Chain:
         """The contract at `address`, seen through the ABI of `artifact` (a proxy, say)."""
         return self.w3.eth.contract(address=address, abi=artifact.abi)
 
-    def _mine(
-        self, transact: Callable[[TxParams], Any], sender: ChecksumAddress, what: str
-    ) -> TxReceipt:
+    def _mine(self, transact: Callable[[TxParams], Any], sender: ChecksumAddress, what: str) -> TxReceipt:
         latest = self.w3.eth.get_block("latest")["timestamp"]
         try:
             self._rpc("evm_setNextBlockTimestamp", latest + BLOCK_TIME)
@@ -94,9 +90,7 @@ class Chain:
         base = self.w3.eth.get_block("latest").get("baseFeePerGas", Wei(0))
         return Wei(2 * base + 1)
 
-    def _revert_of(
-        self, call: ContractFunction, sender: ChecksumAddress, receipt: TxReceipt
-    ) -> str:
+    def _revert_of(self, call: ContractFunction, sender: ChecksumAddress, receipt: TxReceipt) -> str:
         try:
             call.call({"from": sender}, block_identifier=receipt["blockNumber"])
         except Web3Exception as error:

@@ -27,12 +27,8 @@ OWN_ROOT: Final = {"ballast-bench/": Path(__file__).parent / "sol"}
 _SOLC_WRAPPER: Final = Path("scripts/_build/solc.cjs")
 _CACHE: Final = Path("build/peers")
 # A comment, or a string: matched so that the slashes inside it start no comment.
-_COMMENT_OR_STRING: Final = re.compile(
-    r"/\*.*?\*/|//[^\n]*|\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'", re.DOTALL
-)
-_IMPORT: Final = re.compile(
-    r"^\s*import\s+(?:[^'\";]*?\bfrom\s+)?['\"]([^'\"]+)['\"]", re.MULTILINE
-)
+_COMMENT_OR_STRING: Final = re.compile(r"/\*.*?\*/|//[^\n]*|\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'", re.DOTALL)
+_IMPORT: Final = re.compile(r"^\s*import\s+(?:[^'\";]*?\bfrom\s+)?['\"]([^'\"]+)['\"]", re.MULTILINE)
 _SELECTION: Final = ["abi", "evm.bytecode.object", "evm.bytecode.linkReferences"]
 
 
@@ -77,9 +73,7 @@ def package_version(project: Path, package: str) -> str:
     try:
         return str(json.loads(manifest.read_text(encoding="utf-8"))["version"])
     except FileNotFoundError:
-        raise UsageError(
-            f"npm package {package} is not in {project / 'node_modules'}: run `make setup`"
-        ) from None
+        raise UsageError(f"npm package {package} is not in {project / 'node_modules'}: run `make setup`") from None
 
 
 def compile_unit(
@@ -92,9 +86,7 @@ def compile_unit(
     """
     compiler = package_version(project, unit.compiler)
     request = _standard_json(unit, project)
-    digest = hashlib.sha256(
-        json.dumps([compiler, request], sort_keys=True).encode("utf-8")
-    ).hexdigest()
+    digest = hashlib.sha256(json.dumps([compiler, request], sort_keys=True).encode("utf-8")).hexdigest()
     cached = project / _CACHE / f"{unit.name}-{digest[:24]}.json"
     try:
         stored = json.loads(cached.read_text(encoding="utf-8"))
@@ -122,9 +114,7 @@ def _standard_json(unit: Unit, project: Path) -> dict[str, Any]:
         selection.setdefault(source, {})[name] = _SELECTION
     return {
         "language": "Solidity",
-        "sources": {
-            name: {"content": text} for name, text in sorted(_closure(unit, project).items())
-        },
+        "sources": {name: {"content": text} for name, text in sorted(_closure(unit, project).items())},
         "settings": {
             **unit.settings,
             "remappings": [f"{prefix}={target}" for prefix, target in unit.remappings.items()],

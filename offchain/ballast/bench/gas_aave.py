@@ -72,13 +72,9 @@ class Aave:
         """`withdraw`."""
         return self.pool.functions.withdraw(self.market.weth.token, amount, who)
 
-    def liquidate(
-        self, liquidator: ChecksumAddress, who: ChecksumAddress, debt: int
-    ) -> ContractFunction:
+    def liquidate(self, liquidator: ChecksumAddress, who: ChecksumAddress, debt: int) -> ContractFunction:
         """`liquidationCall` for the collateral itself, not its aToken."""
-        return self.pool.functions.liquidationCall(
-            self.market.weth.token, self.market.usdc.token, who, debt, False
-        )
+        return self.pool.functions.liquidationCall(self.market.weth.token, self.market.usdc.token, who, debt, False)
 
     def health(self, who: ChecksumAddress) -> ContractFunction:
         """`getUserAccountData`."""

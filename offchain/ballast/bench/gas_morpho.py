@@ -88,9 +88,7 @@ class Morpho:
         """`withdrawCollateral`."""
         return self.core.functions.withdrawCollateral(self.params, amount, who, who)
 
-    def liquidate(
-        self, liquidator: ChecksumAddress, who: ChecksumAddress, debt: int
-    ) -> ContractFunction:
+    def liquidate(self, liquidator: ChecksumAddress, who: ChecksumAddress, debt: int) -> ContractFunction:
         """`liquidate` by the shares that `debt` was worth at the last accrual."""
         market = self.core.functions.market(self.market_id).call()
         total_assets, total_shares = market[2], market[3]

@@ -143,9 +143,7 @@ class LendingSystem(Protocol):
     def withdraw(self, who: ChecksumAddress, amount: int) -> ContractFunction:
         """`who` takes WETH collateral out, a debt outstanding."""
 
-    def liquidate(
-        self, liquidator: ChecksumAddress, who: ChecksumAddress, debt: int
-    ) -> ContractFunction:
+    def liquidate(self, liquidator: ChecksumAddress, who: ChecksumAddress, debt: int) -> ContractFunction:
         """`liquidator` repays about `debt` USDC of `who`'s for collateral, in kind."""
 
     def health(self, who: ChecksumAddress) -> ContractFunction:
@@ -222,11 +220,7 @@ class _Run:
         self.set_price(amounts.price)
 
         self.on_step("measured round")
-        gas = {
-            "deposit.loan": self._send(
-                system.deposit_loan(actors.lender, amounts.loan), actors.lender
-            )
-        }
+        gas = {"deposit.loan": self._send(system.deposit_loan(actors.lender, amounts.loan), actors.lender)}
         names = ("deposit.collateral", "borrow", "repay", "withdraw")
         for work, call in zip(names, self._second_round(actors.borrower), strict=True):
             gas[work] = self._send(call, actors.borrower)
