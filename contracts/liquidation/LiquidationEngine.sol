@@ -23,6 +23,9 @@ contract LiquidationEngine is ILiquidation, PerpBook {
     /// @dev Units of USDC that rounding may leave a closed account short of.
     int256 private constant CLOSING_ROUNDING = 100;
 
+    /// @dev Units of USDC that the account's part of a reward is less by where it takes all its equity.
+    uint256 private constant REWARD_ROUNDING = 4;
+
     address private immutable LOSSES;
 
     /// @dev One step while it is worked out.
@@ -157,6 +160,11 @@ contract LiquidationEngine is ILiquidation, PerpBook {
 
         uint256 base = Rounding.mulDivDown(step.maintenance, step.fraction, WAD);
         step.accountReward = Rounding.mulDivDown(base, share, WAD);
+        if (share == factor) {
+            // the account gives all the health it has: the liquidator bears the rounding of its shares, so that none is missing
+            uint256 rounding = REWARD_ROUNDING * QUOTE_UNIT;
+            step.accountReward = step.accountReward > rounding ? step.accountReward - rounding : 0;
+        }
         step.insuranceFee = Rounding.mulDivDown(step.accountReward, config.insuranceFee, WAD);
         // the cap is of the rate, so that many small steps get no more of the fund than one
         if (!fresh) step.fundReward = Rounding.mulDivDown(base, Rounding.min(rate - share, config.fundStepCap), WAD);
@@ -274,7 +282,7 @@ contract LiquidationEngine is ILiquidation, PerpBook {
         uint256 insurance = _banks[QUOTE].insurance;
         uint256 fund = _spendFund(step.fundReward / QUOTE_UNIT, insurance);
         step.fundReward = fund * QUOTE_UNIT;
-        uint256 fee = step.insuranceFee / QUOTE_UNIT;
+        uint256 fee = Rounding.divUp(step.insuranceFee, QUOTE_UNIT);
         int256 toAccount = -Rounding.mulDivFloor(int256(step.accountReward) - step.sliceWad, 1, QUOTE_UNIT);
         toAccount += _closingShortfall(l.account, step, toAccount);
         int256 fromLiquidator = toAccount + int256(fee) - int256(fund);
