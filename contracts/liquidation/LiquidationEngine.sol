@@ -283,6 +283,7 @@ contract LiquidationEngine is ILiquidation, PerpBook {
         uint256 fund = _spendFund(step.fundReward / QUOTE_UNIT, insurance);
         step.fundReward = fund * QUOTE_UNIT;
         uint256 fee = Rounding.divUp(step.insuranceFee, QUOTE_UNIT);
+        step.insuranceFee = fee * QUOTE_UNIT;
         int256 toAccount = -Rounding.mulDivFloor(int256(step.accountReward) - step.sliceWad, 1, QUOTE_UNIT);
         toAccount += _closingShortfall(l.account, step, toAccount);
         int256 fromLiquidator = toAccount + int256(fee) - int256(fund);
