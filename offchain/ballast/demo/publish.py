@@ -72,7 +72,13 @@ def _axis(outcome: Outcome) -> tuple[list[datetime] | list[float], str]:
 def _tables(outcome: Outcome) -> list[Table]:
     verdicts = verdict_rows(outcome)
     return [
-        Table("Results", ("", "value"), [list(row) for row in result_rows(outcome)]),
+        Table(
+            "Results",
+            ("", "value"),
+            [list(row) for row in result_rows(outcome)],
+            note=f"The liquidator's account also moved by {shown_money(outcome.tally.holding)} USDC with the prices of what"
+            " it held until it could sell it: points are hours apart here.",
+        ),
         Table(
             "Accounts by shape",
             ("shape", "accounts", "liquidated", "taken over", "bad debt"),

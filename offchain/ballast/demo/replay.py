@@ -1,8 +1,10 @@
-"""The replay: prices pushed to the feeds, the keeper at work in the same block, one block a point.
+"""The replay: prices pushed to the feeds, the keeper at work in the same block, one block a
+point.
 
-Mining is off. A point's prices go into the pool as real rounds of the aggregators, the keeper looks
-at the state that they will make and sends its liquidations behind them, and one block takes it all.
-Then every account's health is read from the chain.
+Mining is off. A point's prices go into the pool as real rounds of the aggregators, the keeper
+looks at the state that they will make and sends its liquidations behind them, and one block takes
+it all. Then every account's health is read from the chain, and the liquidator's desk sells what it
+can in a block of its own, a second later.
 """
 
 from __future__ import annotations
@@ -16,13 +18,14 @@ from decimal import Decimal
 from ballast import units
 from ballast.chain.local import LocalChain
 from ballast.checks.view import ChainView, Health
+from ballast.demo.desk import Desk
 from ballast.demo.scenario import Scenario
 from ballast.demo.shapes import Opened, Population
 from ballast.errors import RpcError
 from ballast.keeper import Keeper
 from ballast.market import PricePoint
 
-__all__ = ["Frame", "Replay"]
+__all__ = ["BASE_FEE", "Frame", "Replay"]
 
 #: Of every block, wei per gas: what the keeper's profit pays for.
 BASE_FEE = 20 * 10**9
@@ -55,11 +58,13 @@ class Replay:
         scenario: Scenario,
         population: Population,
         keeper: Keeper,
+        desk: Desk,
     ) -> None:
         self.chain = chain
         self.scenario = scenario
         self.population = population
         self.keeper = keeper
+        self.desk = desk
         self.frames: list[Frame] = []
         self._view = ChainView(chain.protocol)
         self._decimals = {asset.symbol: asset.feed for asset in chain.params.assets}
@@ -96,7 +101,11 @@ class Replay:
         self.chain.rpc("evm_mine")
         block = self.chain.w3.eth.block_number
         accounts = [opened.account for opened in self.population.opened]
-        return Frame(index, block, point, self._healths(accounts, block), len(report.liquidations_sent))
+        healths = self._healths(accounts, block)
+        if self.desk.unload():
+            self.chain.rpc("anvil_setNextBlockBaseFeePerGas", hex(BASE_FEE))
+            self.chain.rpc("evm_mine")
+        return Frame(index, block, point, healths, len(report.liquidations_sent))
 
     def _push(self, prices: Mapping[str, Decimal]) -> None:
         """Sends answers to the feeds; they wait in the pool."""

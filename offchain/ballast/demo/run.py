@@ -12,12 +12,14 @@ from ballast.chain.params import NetworkParams
 from ballast.checks import Result, check_history
 from ballast.checks.history import read_history
 from ballast.checks.view import ChainView
-from ballast.demo.replay import Frame, Replay
+from ballast.demo.desk import Desk
+from ballast.demo.replay import BASE_FEE, Frame, Replay
 from ballast.demo.scenario import Scenario
 from ballast.demo.setting import listed_prices, params_for
 from ballast.demo.shapes import Opened, Population
 from ballast.demo.tally import Tally, tally
 from ballast.keeper import Keeper, KeeperSettings
+from ballast.units import WAD
 
 __all__ = ["Outcome", "Watcher", "run_demo"]
 
@@ -81,9 +83,13 @@ def run_demo(scenario: Scenario, *, seed: int = 1, watcher: Watcher | None = Non
         population.open_lenders()
         chain.fund_insurance(INSURANCE)
         with _hire(chain, params) as keeper:
-            replay = Replay(chain, scenario, population, keeper)
+            assert keeper.liquidator is not None
+            liquidator = keeper.liquidator
+            desk = Desk(chain, liquidator, population.maker, 2 * BASE_FEE)
+            replay = Replay(chain, scenario, population, keeper, desk)
             watcher.stage("replaying")
             frames = replay.run(lambda frame: watcher.frame(frame, frame.index + 1))
+        earned = chain.health(liquidator).equity - int(LIQUIDATOR_CASH) * WAD
         watcher.stage("checking the invariants")
         view = ChainView(chain.protocol)
         history = read_history(view, chain.deployment.start_block, view.tip())
@@ -94,7 +100,7 @@ def run_demo(scenario: Scenario, *, seed: int = 1, watcher: Watcher | None = Non
             scenario=scenario,
             opened=tuple(population.opened),
             frames=tuple(frames),
-            tally=tally(history, frames, sender, coin_prices),
+            tally=tally(history, frames, sender, coin_prices, earned),
             target=params.liquidation.target,
             verdicts=check_history(history),
         )

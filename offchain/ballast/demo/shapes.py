@@ -49,13 +49,14 @@ class Population:
             market.symbol: units.from_wad(market.min_size) for asset in chain.params.assets for market in asset.markets
         }
         self._charges = _initial_charges(chain)
-        self._maker = 0
+        #: The market maker, once there is one.
+        self.maker = 0
 
     def open_lenders(self) -> list[Opened]:
         """The market maker, who takes the other side of every trade, and the lenders."""
-        self._maker = self._open("market maker", "market maker", {"USDC": _MAKER_CASH})
+        self.maker = self._open("market maker", "market maker", {"USDC": _MAKER_CASH})
         for symbol in self.symbols:
-            self._deposit(self._maker, symbol, _MAKER_COIN)
+            self._deposit(self.maker, symbol, _MAKER_COIN)
         for number in range(LENDERS):
             account = self._open(f"lender {number}", "lender", {"USDC": _LENDER_USD})
             symbol = self.symbols[number % len(self.symbols)]
@@ -165,7 +166,7 @@ class Population:
     def _trade(self, account: int, market: str, worth: Decimal) -> None:
         """Buys (positive) or sells ``worth`` USD at the mark, from or to the market maker."""
         size = self._size(market, abs(worth), ROUND_FLOOR)
-        self.chain.fill(self._maker, account, market, size if worth > 0 else -size)
+        self.chain.fill(self.maker, account, market, size if worth > 0 else -size)
 
     def _size(self, market: str, worth: Decimal, rounding: str) -> Decimal:
         """Units worth so many USD, a multiple of the market's smallest position."""

@@ -106,6 +106,7 @@ def to_json(outcome: Outcome) -> dict[str, Any]:
         "positions_closed": _number(found.positions_closed),
         "liquidator_profit": _number(found.profit),
         "liquidation_gas": _number(found.liquidation_gas.cost),
+        "liquidator_holding": _number(found.holding),
         "service_gas": _number(found.service_gas.cost),
         "insurance_used": _number(found.insurance_used),
         "bad_debt": _number(found.bad_debt),

@@ -56,8 +56,9 @@ class GasUse:
 
 @dataclass(frozen=True)
 class Tally:
-    """Sums over a replay, USDC 1e18. ``borne`` splits ``bad_debt`` by who paid: insurance, winners,
-    deposits, uncovered. ``unliquidated`` accounts were unhealthy at the last block."""
+    """Sums over a replay, USDC 1e18. ``borne`` splits ``bad_debt`` by who paid: insurance,
+    winners, deposits, uncovered. ``unliquidated`` accounts were unhealthy at the last block,
+    ``earned`` is what the liquidator's account grew by."""
 
     liquidations: tuple[Liquidation, ...]
     liquidation_gas: GasUse
@@ -65,6 +66,7 @@ class Tally:
     borne: Mapping[str, int]
     worst: Fraction
     unliquidated: int
+    earned: int
 
     @property
     def accounts(self) -> int:
@@ -88,6 +90,11 @@ class Tally:
     def profit(self) -> int:
         """Of the liquidator: rewards less the gas of its liquidations, also of those that failed."""
         return self.rewards - self.liquidation_gas.cost
+
+    @property
+    def holding(self) -> int:
+        """What the liquidator made or lost on what it took, until it was sold, fees included."""
+        return self.earned - self.rewards
 
     @property
     def insurance_used(self) -> int:
@@ -114,9 +121,10 @@ class Tally:
         return Fraction(sum(delays), len(delays)) if delays else Fraction(0)
 
 
-def tally(history: History, frames: Sequence[Frame], keeper: str, coin_prices: Sequence[Decimal]) -> Tally:
+def tally(history: History, frames: Sequence[Frame], keeper: str, coin_prices: Sequence[Decimal], earned: int) -> Tally:
     """Counts what happened in the frames' blocks. ``coin_prices`` are USD of the chain's own coin,
-    frame by frame: they price gas."""
+    frame by frame: they price gas. ``earned`` is what the
+    liquidator's account grew by, USDC 1e18."""
     by_block = {frame.block: frame.index for frame in frames}
     steps = [
         _liquidation(history, transaction, event, frames, by_block[transaction.block])
@@ -139,6 +147,7 @@ def tally(history: History, frames: Sequence[Frame], keeper: str, coin_prices: S
         borne=borne,
         worst=min(seen, default=Fraction(0)),
         unliquidated=sum(not _healthy(h) for h in frames[-1].healths.values()),
+        earned=earned,
     )
 
 

@@ -64,13 +64,14 @@ def _step(account: int, delay: int, reward: int, fund: int) -> Liquidation:
 
 def _tally(*steps: Liquidation, worst: Fraction = Fraction(1, 2)) -> Tally:
     borne = {"insurance": 40, "winners": 30, "deposits": 2, "uncovered": 1}
-    return Tally(steps, GasUse(3, 1, 9), GasUse(1, 0, 4), borne, worst, 0)
+    return Tally(steps, GasUse(3, 1, 9), GasUse(1, 0, 4), borne, worst, 0, 30)
 
 
 def test_tally__sums__count_accounts_once_and_gas_of_liquidations_only() -> None:
     found = _tally(_step(1, 0, 10, 3), _step(1, 2, 20, 0), _step(2, 1, 5, 1))
     assert found.accounts == 2
     assert found.profit == 10 + 20 + 5 - 9
+    assert found.holding == 30 - 35
     assert found.insurance_used == 40 + 3 + 1
     assert found.bad_debt == 73
     assert (found.collateral_sold, found.positions_closed) == (300, 150)
