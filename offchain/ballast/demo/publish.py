@@ -76,8 +76,8 @@ def _tables(outcome: Outcome) -> list[Table]:
             "Results",
             ("", "value"),
             [list(row) for row in result_rows(outcome)],
-            note=f"The liquidator's account also moved by {shown_money(outcome.tally.holding)} USDC with the prices of what"
-            " it held until it could sell it: points are hours apart here.",
+            note=f"The liquidator's account also moved by {shown_money(outcome.tally.holding)} USDC with the prices"
+            " of what it held until it could sell it: points are hours apart here.",
         ),
         Table(
             "Accounts by shape",
