@@ -69,7 +69,7 @@ contract LiquidationEngine is ILiquidation, PerpBook {
 
         _touch(l.liquidatorAccount, LIQUIDATOR);
         paid = _take(l, step, portfolio, prices);
-        if (prices.deviating != 0 || _pausedUntil > block.timestamp) _markSlice(l.liquidatorAccount);
+        _markSlice(l.liquidatorAccount);
         if (paid > l.maxPaid) revert Liquidation_PaidAboveMax(paid, l.maxPaid);
         fraction = step.fraction;
         header.steps += 1;
@@ -160,9 +160,9 @@ contract LiquidationEngine is ILiquidation, PerpBook {
 
         uint256 base = Rounding.mulDivDown(step.maintenance, step.fraction, WAD);
         step.accountReward = Rounding.mulDivDown(base, share, WAD);
-        if (share == factor) {
-            // the account gives all the health it has: the liquidator bears the rounding of its shares, so that none is missing
-            uint256 rounding = REWARD_ROUNDING * QUOTE_UNIT;
+        uint256 rounding = REWARD_ROUNDING * QUOTE_UNIT;
+        if (Rounding.mulDivDown(base, factor - share, WAD) < rounding) {
+            // next to nothing of the health is left to the account: the liquidator bears the rounding of its shares, so that none is missing
             step.accountReward = step.accountReward > rounding ? step.accountReward - rounding : 0;
         }
         step.insuranceFee = Rounding.mulDivDown(step.accountReward, config.insuranceFee, WAD);
