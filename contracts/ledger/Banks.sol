@@ -11,6 +11,8 @@ import {Interest} from "./Interest.sol";
 abstract contract Banks is Accounts {
     /// @dev Losses never lower a deposit index below this, so that a share keeps a value that new deposits can be divided by.
     uint256 internal constant MIN_DEPOSIT_INDEX = 1e9;
+    /// @dev Units by which rounded totals may show more reserves than there are.
+    uint256 private constant RESERVE_ROUNDING = 2;
 
     function _idOf(address token) internal view returns (uint8) {
         uint256 idPlusOne = _tokenIds[token];
@@ -137,7 +139,7 @@ abstract contract Banks is Accounts {
         uint256 deposits = Rounding.mulDivDown(bank.depositShares, depositIndex, WAD);
         uint256 kept = Rounding.mulDivUp(bank.depositShares, MIN_DEPOSIT_INDEX, WAD);
         fromDeposits = deposits > kept ? Rounding.min(amount, deposits - kept) : 0;
-        uint256 reserves = _reserves(bank, depositIndex, borrowIndex);
+        uint256 reserves = _spendable(_reserves(bank, depositIndex, borrowIndex));
         uint256 rest = amount - fromDeposits;
         uncovered = rest > reserves ? rest - reserves : 0;
         if (fromDeposits != 0) {
@@ -155,7 +157,12 @@ abstract contract Banks is Accounts {
     function _reserves(Bank storage bank, uint256 depositIndex, uint256 borrowIndex) internal view returns (uint256) {
         uint256 owned = uint256(bank.held) + Rounding.mulDivUp(bank.borrowShares, borrowIndex, WAD) + bank.uncovered;
         uint256 owed = Rounding.mulDivDown(bank.depositShares, depositIndex, WAD) + bank.insurance + bank.pools;
-        return owned - owed;
+        return owned > owed ? owned - owed : 0;
+    }
+
+    /// @dev What of the reserves is there whatever the rounding of the totals adds to it: both are rounded to the bank's favour.
+    function _spendable(uint256 reserves) internal pure returns (uint256) {
+        return reserves > RESERVE_ROUNDING ? reserves - RESERVE_ROUNDING : 0;
     }
 
     /// @dev Units that can leave or be lent: custody less what belongs to insurance and the pools.

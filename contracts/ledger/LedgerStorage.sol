@@ -47,19 +47,18 @@ abstract contract LedgerStorage is AccessManaged {
         // slot 3, token units
         uint128 insurance; // quote token
         uint128 fees; // quote token: trade fees not yet collected
-        // slot 4
+        // slot 4, and rates with 1e6 = 100%
         address token;
-        // slot 5, 1e6 = 100%
         uint32 reserveFactor;
         uint32 kink;
         uint32 baseRate;
+        // slot 5, and a cap in token units
         uint32 kinkSlope;
         uint32 maxSlope;
-        // slot 6, token units
         uint128 supplyCap;
+        // slot 6, token units
         uint128 borrowCap;
-        // slot 7, token units: written-off debt that neither insurance, winners nor deposits could bear
-        uint128 uncovered;
+        uint128 uncovered; // written-off debt that neither insurance, winners nor deposits could bear
     }
 
     /// @dev One slot: what valuing a position needs. Costs are USDC per unit in 1e12, the premium in 1e9.

@@ -44,15 +44,18 @@ abstract contract PerpBook is Touched {
     function _closeBook(Book memory book) internal {
         Market storage market = _markets[book.instrument];
         _sweepResidual(book);
-        market.hot = book.hot;
         market.sums = book.sums;
         Claims memory stored = market.claims;
         bool changed = stored.shares != book.claims.shares || stored.index != book.claims.index
             || stored.epoch != book.claims.epoch;
         if (changed) market.claims = book.claims;
-        emit ITrading.MarketSet(
-            book.instrument, book.hot.funding, book.hot.lossLong, book.hot.lossShort, book.hot.premium
-        );
+        // without a price nothing has accrued
+        if (book.mark != 0) {
+            market.hot = book.hot;
+            emit ITrading.MarketSet(
+                book.instrument, book.hot.funding, book.hot.lossLong, book.hot.lossShort, book.hot.premium
+            );
+        }
         emit ITrading.PoolSet(
             book.instrument,
             book.sums.openInterest,
