@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+import signal
+import sys
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import click
 from rich.console import Console
@@ -81,7 +86,7 @@ def command(
     console = stderr_console()
     for notice in scenario.notices:
         console.print(notice, soft_wrap=True)
-    with _Progress(console, scenario) as progress:
+    with _Stop() as stop, _Progress(console, scenario, stop) as progress:
         outcome = run_demo(scenario, seed=seed, watcher=progress)
     written = write_report(report_path, report_of(outcome))
     if json_path is not None:
@@ -112,10 +117,44 @@ def _require_writable(path: Path) -> None:
         raise UsageError(f"{path}: cannot be written; name another place")
 
 
+class _Stop:
+    """Ctrl-C, TERM and HUP end the demo once, and quietly."""
+
+    _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def __init__(self) -> None:
+        self._asked = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> _Stop:
+        self._before = {number: signal.signal(number, self._stop) for number in self._SIGNALS}
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        # a second signal must not break the clean-up that the first has begun
+        for each in self._SIGNALS:
+            signal.signal(each, signal.SIG_IGN)
+        # nor is what the interrupt breaks on its way worth a word
+        logging.disable(logging.CRITICAL)
+        sys.unraisablehook = lambda _: None
+        self._asked = True
+        raise KeyboardInterrupt
+
+    def check(self) -> None:
+        """Again, where the first was lost: Python drops what is raised inside a finalizer."""
+        if self._asked:
+            raise KeyboardInterrupt
+
+
 class _Progress(Watcher):
     """A bar on stderr: stages, points walked, liquidations sent."""
 
-    def __init__(self, console: Console, scenario: Scenario) -> None:
+    def __init__(self, console: Console, scenario: Scenario, stop: _Stop) -> None:
+        self._stop = stop
         self._total = len(scenario.path.points)
         self._sent = 0
         self._bar = Progress(
@@ -138,9 +177,11 @@ class _Progress(Watcher):
         self._bar.stop()
 
     def stage(self, words: str) -> None:
+        self._stop.check()
         self._bar.update(self._task, description=words)
 
     def frame(self, frame: Frame, done: int) -> None:
+        self._stop.check()
         self._sent += frame.liquidations
         words = f"{frame.point.label}  {self._sent} liquidations"
         self._bar.update(self._task, completed=done, words=words)

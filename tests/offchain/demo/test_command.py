@@ -162,9 +162,13 @@ def test_demo__help__has_an_example(shell: Shell) -> None:
 
 
 @pytest.mark.e2e
-@pytest.mark.parametrize("whole_group", [False, True])
+@pytest.mark.parametrize(
+    ("number", "whole_group"), [(signal.SIGINT, False), (signal.SIGINT, True), (signal.SIGTERM, False)]
+)
 @pytest.mark.parametrize("after", ["node", "replay"])
-def test_demo__interrupted__leaves_no_process_behind(tmp_path: Path, whole_group: bool, after: str) -> None:
+def test_demo__interrupted__leaves_no_process_behind(
+    tmp_path: Path, number: signal.Signals, whole_group: bool, after: str
+) -> None:
     process = subprocess.Popen(
         [*COMMAND, "--fast"],
         cwd=tmp_path,
@@ -180,9 +184,9 @@ def test_demo__interrupted__leaves_no_process_behind(tmp_path: Path, whole_group
             time.sleep(3)
         started = _descendants(process.pid)
         if whole_group:
-            os.killpg(process.pid, signal.SIGINT)
+            os.killpg(process.pid, number)
         else:
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
         assert process.wait(timeout=20) == 130
         assert process.stderr is not None
         assert "Traceback" not in process.stderr.read()
