@@ -13,6 +13,7 @@ from typing import Any, Final
 from eth_typing import ChecksumAddress
 from eth_utils.address import to_checksum_address
 from web3.contract.contract import ContractFunction
+from web3.types import TxParams, Wei
 
 from ballast.bench.chain import Chain
 from ballast.bench.lending import HEALTH_SIZES, Actors, Asset, Market, Step, fund, measure
@@ -215,9 +216,10 @@ def _synced_health(chain: Chain, local: LocalChain, system: Ballast, who: Checks
     local.rpc("evm_setAutomine", False)
     try:
         price = w3.eth.gas_price * 2
-        first = {"from": chain.governor, "gas": 6_000_000, "gasPrice": price * 2}
+        first: TxParams = {"from": chain.governor, "gas": 6_000_000, "gasPrice": Wei(price * 2)}
+        second: TxParams = {"from": who, "gas": 6_000_000, "gasPrice": Wei(price)}
         local.protocol.router.functions.sync(everything).transact(first)
-        sent = system.health(who).transact({"from": who, "gas": 6_000_000, "gasPrice": price})
+        sent = system.health(who).transact(second)
         local.rpc("evm_mine")
     finally:
         local.rpc("evm_setAutomine", True)

@@ -80,9 +80,7 @@ def market(chain: Chain, project: Path) -> Market:
     def asset(symbol: str, decimals: int, price: int) -> Asset:
         token = chain.deploy(artifacts["TestToken"], symbol, symbol, decimals)
         name = f"{symbol} / USD"
-        feed = chain.deploy(
-            artifacts["PushedAggregator"], chain.governor, FEED_DECIMALS, name, 1, MAX_ANSWER
-        )
+        feed = chain.deploy(artifacts["PushedAggregator"], chain.governor, FEED_DECIMALS, name, 1, MAX_ANSWER)
         chain.send(feed.functions.submit(price * USD), chain.governor)
         return Asset(token.address, feed.address)
 

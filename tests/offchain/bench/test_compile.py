@@ -56,9 +56,7 @@ def test_compile_unit__unchanged_sources__compiled_once(unit: Unit, scratch_proj
     assert first["Main"].abi[0]["name"] == "f"
 
 
-def test_compile_unit__imported_source_changed__compiled_anew(
-    unit: Unit, scratch_project: Path
-) -> None:
+def test_compile_unit__imported_source_changed__compiled_anew(unit: Unit, scratch_project: Path) -> None:
     before = compile_unit(unit, scratch_project)
     (unit.roots["own/"] / "lib/Far.sol").write_text(FAR.replace("return 7", "return 8"))
     after = compile_unit(unit, scratch_project)
@@ -79,9 +77,7 @@ def test_compile_unit__source_missing__names_it(unit: Unit, scratch_project: Pat
         compile_unit(unit, scratch_project)
 
 
-def test_compile_unit__source_broken__reports_first_error(
-    unit: Unit, scratch_project: Path
-) -> None:
+def test_compile_unit__source_broken__reports_first_error(unit: Unit, scratch_project: Path) -> None:
     (unit.roots["own/"] / "lib/Far.sol").write_text(FAR.replace("return 7;", "return x;"))
     with pytest.raises(PeerError, match=r"unit: 1 compile error.*Undeclared identifier"):
         compile_unit(unit, scratch_project)

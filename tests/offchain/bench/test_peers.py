@@ -57,9 +57,7 @@ def test_measure_aave__more_collateral__health_costs_more(aave_steps: list[Step]
     assert gas["health", 4] > 1.8 * gas["health", 1]
 
 
-def test_measure_morpho__every_step__below_aave(
-    morpho_steps: list[Step], aave_steps: list[Step]
-) -> None:
+def test_measure_morpho__every_step__below_aave(morpho_steps: list[Step], aave_steps: list[Step]) -> None:
     aave = _gas(aave_steps)
     assert [step.work for step in morpho_steps] == list(STEPS)
     assert all(gas < aave[key] for key, gas in _gas(morpho_steps).items())
@@ -108,9 +106,7 @@ def test_measure_peers__one_cannot_run__its_rows_say_why(
         raise PeerError("no such compiler")
 
     morpho, aave = PEERS
-    rows = measure_peers(
-        chain, market, actors, project, peers=[replace(aave, measure=broken), morpho]
-    )
+    rows = measure_peers(chain, market, actors, project, peers=[replace(aave, measure=broken), morpho])
     unable = [row for row in rows if row.system == AAVE]
     assert [row.work for row in unable] == list(STEPS)
     assert all(row.value is None and row.reason == "no such compiler" for row in unable)
