@@ -24,8 +24,7 @@ def report_of(outcome: Outcome) -> ReportData:
     x, x_title = _axis(outcome)
     return ReportData(
         title="Ballast demo",
-        subtitle=f"{outcome.scenario.title}: {len(outcome.opened)} accounts, {len(frames)} price points,"
-        f" one block each",
+        subtitle=f"{outcome.scenario.title}: {len(outcome.opened)} accounts, {len(frames)} price points",
         x=x,
         x_title=x_title,
         prices={s: [float(frame.point.prices[s]) for frame in frames] for s in symbols},
