@@ -237,9 +237,9 @@ contract Listing is IListing, Banks {
         uint256 liquid = _available(bank, id);
         uint256 reserves = _reserves(bank, depositIndex, borrowIndex);
         // an uncovered loss is the first claim on the reserves; after one, even fees may not be there any more
-        uint256 left = _spendable(reserves > bank.uncovered ? reserves - bank.uncovered : 0);
+        uint256 left = reserves > bank.uncovered ? reserves - bank.uncovered : 0;
         uint256 fees = Rounding.min(bank.fees, Rounding.min(left, liquid));
-        uint256 interest = left > bank.fees ? Rounding.min(left - bank.fees, liquid - fees) : 0;
+        uint256 interest = left > bank.fees ? Rounding.min(_spendable(left - bank.fees), liquid - fees) : 0;
         bank.fees -= uint128(fees);
         bank.held -= uint128(fees + interest);
         _updateRates(id, bank, depositIndex, borrowIndex);
