@@ -1,0 +1,114 @@
+"""How much one account may hold, so that checks and liquidations can be afforded (I9). ``test_limits.tree``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from web3.contract import Contract
+
+from ballast.chain.local import LocalChain
+from ballast.chain.orders import Order, sign_order
+from ballast.testing import Trader
+from tests.contracts.ledger.tools import MAX, PERP_CONFIG, WAD, fund, list_token, reverts, spare_token
+
+pytestmark = pytest.mark.ballast(check=False)
+
+RATES = (65_000, 100_000)
+
+
+@pytest.fixture
+def tokens(chain: LocalChain, stranger: Trader) -> list[Contract]:
+    """Nine listed tokens, 10 of each in the stranger's wallet."""
+    made = [spare_token(chain, symbol=f"T{i}") for i in range(9)]
+    for token in made:
+        list_token(chain, token)
+        fund(chain, token, stranger, 10 * WAD)
+    return made
+
+
+@pytest.fixture
+def full(chain: LocalChain, house: Contract, stranger: Trader, tokens: list[Contract]) -> Trader:
+    """Holds the first eight and USDC."""
+    for token in tokens[:8]:
+        chain.send(house.functions.deposit(stranger.account, token.address, WAD), stranger.address)
+    stranger.deposit("USDC", 100_000)
+    return stranger
+
+
+def test_deposit__eight_tokens_and_usdc__are_taken(house: Contract, full: Trader) -> None:
+    assert house.functions.accountOf(full.account).call()[0].bit_count() == 9
+    assert full.health.equity == (8 * 3_000 + 100_000) * WAD
+
+
+def test_deposit__a_ninth__reverts(chain: LocalChain, house: Contract, full: Trader, tokens: list[Contract]) -> None:
+    with reverts("Ledger_TooManyTokens", account=full.account, limit=8):
+        chain.send(house.functions.deposit(full.account, tokens[8].address, 1), full.address)
+
+
+def test_transfer__a_ninth__reverts(chain: LocalChain, house: Contract, full: Trader, tokens: list[Contract]) -> None:
+    other = full.sub_account(1)
+    chain.send(house.functions.deposit(other, tokens[8].address, WAD), full.address)
+    with reverts("Ledger_TooManyTokens", account=full.account, limit=8):
+        chain.send(house.functions.transfer(other, full.account, tokens[8].address, 1), full.address)
+
+
+def test_withdraw__a_ninth_borrowed__reverts(chain: LocalChain, lender: Trader, full: Trader) -> None:
+    with reverts("Ledger_TooManyTokens", account=full.account, limit=8):
+        full.withdraw("ETH", "0.01")
+
+
+def test_deposit__another_after_one_has_left__is_taken(
+    chain: LocalChain, house: Contract, full: Trader, tokens: list[Contract]
+) -> None:
+    chain.send(house.functions.withdraw(full.account, tokens[3].address, MAX, full.address), full.address)
+    chain.send(house.functions.deposit(full.account, tokens[8].address, WAD), full.address)
+    assert house.functions.balanceOf(full.account, tokens[8].address).call() == WAD
+
+
+@pytest.fixture
+def perps(chain: LocalChain, house: Contract, engine: Contract) -> list[int]:
+    """Seventeen perpetuals on ETH."""
+    made = [2 << 28 | 2 << 20 | 100 + i for i in range(17)]
+    for perp in made:
+        listing = house.functions.listMarket(perp, f"ETH-PERP-{perp & 0xFFFFF}", tuple(PERP_CONFIG.values()))
+        chain.send(listing, chain.governor)
+        chain.send(engine.functions.setInstrumentRates(perp, RATES), chain.governor)
+    return made
+
+
+def fill(chain: LocalChain, maker: Trader, taker: Trader, perp: int, size: int) -> None:
+    """At 3,000; a market that the deployment file does not know."""
+    sides = [
+        Order(
+            account=owner.account,
+            instrument=perp,
+            size=signed,
+            limitPrice=3_000 * WAD,
+            maxFee=10 * WAD,
+            nonce=perp * 10 + (size < 0),
+        )
+        for owner, signed in ((maker, -size), (taker, size))
+    ]
+    house = chain.protocol.house
+    signature = sign_order(sides[0], maker.key.key, chain.deployment.chain_id, house.address)
+    call = house.functions.fill(sides[0].as_tuple(), signature, sides[1].as_tuple(), b"", abs(size))
+    chain.send(call, taker.address)
+
+
+def test_fill__sixteen_positions_and_no_more(
+    chain: LocalChain, house: Contract, stranger: Trader, perps: list[int], make_account: Callable[..., Trader]
+) -> None:
+    stranger.deposit("USDC", 100_000)
+    makers = [make_account(collateral={"USDC": 100_000}, name=f"maker {i}") for i in range(2)]
+    for i, perp in enumerate(perps[:16]):
+        fill(chain, makers[i % 2], stranger, perp, WAD // 10)
+    assert house.functions.accountOf(stranger.account).call()[1] == 16
+    with reverts("Ledger_TooManyPositions", account=stranger.account, limit=16):
+        fill(chain, makers[0], stranger, perps[16], WAD // 10)
+    # closed at what it was opened at: no claim stays, and there is room
+    fill(chain, makers[1], stranger, perps[5], -WAD // 10)
+    fill(chain, makers[0], stranger, perps[16], WAD // 10)
+    sizes = [house.functions.positionOf(stranger.account, perp).call() for perp in perps]
+    assert sizes == [0 if i == 5 else WAD // 10 for i in range(17)]
+    assert stranger.health.equity < 100_000 * WAD
