@@ -80,6 +80,7 @@ contract Clearinghouse is IClearinghouse, LedgerViews {
         if (_ownerOf(account) != msg.sender && id != QUOTE && !held && !_isOperator(account, msg.sender)) {
             revert Ledger_ThirdPartyToken(account, token);
         }
+        _requirePriced(account, id);
         Bank storage bank = _banks[id];
         uint256 received = _pull(bank, amount);
         _credit(account, id, received);
@@ -103,6 +104,7 @@ contract Clearinghouse is IClearinghouse, LedgerViews {
         _requireOwner(from);
         _requireOwner(to);
         uint8 id = _idOf(token);
+        _requirePriced(to, id);
         amount = _take(from, id, amount);
         _credit(to, id, amount);
         _markPaidIn(to);

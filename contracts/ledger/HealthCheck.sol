@@ -84,6 +84,8 @@ abstract contract HealthCheck is Touched {
         Words memory prior,
         Words memory words
     ) private pure {
+        // an insolvent account pays through liquidation, where the loss goes to those who must bear it
+        if (current.equity < 0) revert Ledger_Insolvent(account, current.equity);
         int256 excessBefore = before.equity - int256(before.initial);
         int256 excess = current.equity - int256(current.initial);
         if (excess < excessBefore) {
@@ -94,6 +96,10 @@ abstract contract HealthCheck is Touched {
         if (current.equity + int256(fees) < before.equity) {
             revert Ledger_EquityFell(account, before.equity, current.equity, fees);
         }
+        // the same over maintenance, which no uncredited profit is part of: cashing one in makes no room for risk
+        int256 roomBefore = before.equity - int256(before.maintenance);
+        int256 room = current.equity - int256(current.maintenance);
+        if (room + int256(fees) < roomBefore) revert Ledger_ExcessFell(account, roomBefore, room);
         if (before.equity < int256(before.maintenance)) _requireReduction(account, prior, words);
     }
 
@@ -103,6 +109,9 @@ abstract contract HealthCheck is Touched {
         pure
     {
         if (current.initial > before.initial) revert Ledger_RiskIncreased(account, before.initial, current.initial);
+        if (current.maintenance > before.maintenance) {
+            revert Ledger_RiskIncreased(account, before.maintenance, current.maintenance);
+        }
         if (current.debt > before.debt + fees) revert Ledger_RiskIncreased(account, before.debt, current.debt);
     }
 

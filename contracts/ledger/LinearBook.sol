@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {MAX_ENTRIES, MAX_LINEARS} from "../libraries/Constants.sol";
+import {MAX_LINEARS} from "../libraries/Constants.sol";
 import {ILedgerTypes} from "../interfaces/ILedger.sol";
 import {Instrument} from "../markets/Instrument.sol";
 import {LedgerStorage} from "./LedgerStorage.sol";
@@ -72,21 +72,24 @@ library LinearBook {
         emit ILedgerTypes.PositionSet(accountId, entry.instrument, entry.size, entry.quote);
     }
 
-    /// @dev Positions are limited; the claims they leave behind have room of their own.
+    /// @dev Markets are limited, whether the account has a position or a claim in them: so a market that realises a profit in a liquidation
+    ///      always has room for its claim.
     function _requireRoom(
         LedgerStorage.Account storage account,
         uint256 accountId,
         Entry memory entry,
         uint256 count
     ) private view {
-        if (count < MAX_LINEARS) return;
-        uint256 positions;
+        if (count < MAX_LINEARS || Instrument.isClaim(entry.instrument)) return;
+        uint256 markets;
         for (uint256 i; i < count; ++i) {
             (uint32 instrument,) = decode(account.sizes[i >> 1], i);
-            if (!Instrument.isClaim(instrument)) ++positions;
+            if (Instrument.market(instrument) == entry.instrument) return; // has a claim there already
+            bool counted = Instrument.isClaim(instrument)
+                && find(account, Instrument.market(instrument)).index < count;
+            if (!counted) ++markets;
         }
-        bool full = !Instrument.isClaim(entry.instrument) && positions == MAX_LINEARS;
-        if (full || count == MAX_ENTRIES) revert ILedgerTypes.Ledger_TooManyPositions(accountId, MAX_LINEARS);
+        if (markets >= MAX_LINEARS) revert ILedgerTypes.Ledger_TooManyPositions(accountId, MAX_LINEARS);
     }
 
     function _remove(LedgerStorage.Account storage account, uint256 index, uint256 count) private {

@@ -93,6 +93,12 @@ abstract contract Valuation is Banks {
         }
     }
 
+    /// @dev Refuses a token without a usable price where it is new to an account that may have to be liquidated.
+    function _requirePriced(uint256 account, uint8 token) internal view {
+        if (token == QUOTE || (_accounts[account].header.tokens >> token) & 1 != 0) return;
+        if (!_isFree(_load(account))) _readPrices((1 << QUOTE) | (1 << _banks[token].asset));
+    }
+
     function _lowestToken(uint256 tokens) internal pure returns (uint8 token) {
         for (; tokens & 1 == 0; tokens >>= 1) ++token;
     }

@@ -18,9 +18,7 @@ uint256 constant SECONDS_PER_YEAR = 365 days;
 
 /// @dev Limits of one account: what a margin check and a liquidation must be able to afford (invariant I9).
 uint256 constant MAX_COLLATERALS = 8;
-uint256 constant MAX_LINEARS = 16;
-/// @dev Entries an account's list can hold: each position's market may also owe it a claim.
-uint256 constant MAX_ENTRIES = 32;
+uint256 constant MAX_LINEARS = 16; // markets with a position or a claim
 /// @dev Tokens that can be listed: two share balances a word, sixteen words.
 uint256 constant MAX_TOKENS = 32;
 /// @dev Assets that can be priced: the ledger counts bits of a bitmap of them.

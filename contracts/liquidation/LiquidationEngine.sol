@@ -23,7 +23,8 @@ contract LiquidationEngine is ILiquidation, PerpBook {
     /// @dev Units of USDC that rounding may leave a closed account short of.
     int256 private constant CLOSING_ROUNDING = 100;
 
-    /// @dev Units of USDC that the account's part of a reward is less by where it takes all its equity.
+    /// @dev Units of USDC that the account's part of a reward is less by where it takes all its equity; two more for each position, whose
+    ///      realised loss is rounded too.
     uint256 private constant REWARD_ROUNDING = 4;
 
     address private immutable LOSSES;
@@ -160,7 +161,7 @@ contract LiquidationEngine is ILiquidation, PerpBook {
 
         uint256 base = Rounding.mulDivDown(step.maintenance, step.fraction, WAD);
         step.accountReward = Rounding.mulDivDown(base, share, WAD);
-        uint256 rounding = REWARD_ROUNDING * QUOTE_UNIT;
+        uint256 rounding = (REWARD_ROUNDING + 2 * portfolio.linears.length) * QUOTE_UNIT;
         if (Rounding.mulDivDown(base, factor - share, WAD) < rounding) {
             // next to nothing of the health is left to the account: the liquidator bears the rounding of its shares, so that none is missing
             step.accountReward = step.accountReward > rounding ? step.accountReward - rounding : 0;

@@ -47,8 +47,8 @@ contract Trading is ITrading, Orders, Premium {
         _touch(taker.account, TOUCHED);
 
         Prices memory prices = _readPrices(1 | (1 << Instrument.asset(maker.instrument)));
-        _requireUnrestricted(maker.account, prices);
-        _requireUnrestricted(taker.account, prices);
+        _requireUnrestricted(maker.account);
+        _requireUnrestricted(taker.account);
         uint256 mark = Instrument.kind(maker.instrument) == Instrument.PERPETUAL
             ? _fillPerpetual(maker, makerSide, takerSide, prices, market)
             : _fillSpot(maker, makerSide, takerSide, prices);
@@ -140,9 +140,10 @@ contract Trading is ITrading, Orders, Premium {
     }
 
     /// @dev A liquidator's account, which the end of the call excuses from pause and deviation for the slice it took, takes no more.
-    function _requireUnrestricted(uint256 account, Prices memory prices) private view {
+    function _requireUnrestricted(uint256 account) private view {
         if (_marksOf(account) & LIQUIDATOR == 0) return;
-        if (_pausedUntil > block.timestamp || prices.deviating != 0) revert Trade_LiquidatorRestricted(account);
+        bool restricted = _pausedUntil > block.timestamp || _readPrices(_assetsOf(_load(account))).deviating != 0;
+        if (restricted) revert Trade_LiquidatorRestricted(account);
     }
 
     function _requireSize(int256 size) private pure {

@@ -44,7 +44,8 @@ contract MarginEngine is IMarginEngine, AccessManaged {
         int256 profit;
         for (uint256 i; i < portfolio.linears.length; ++i) {
             LinearLeg calldata leg = portfolio.linears[i];
-            profit += leg.pnlWad;
+            if (leg.pnlWad > 0) profit += leg.pnlWad;
+            equityWad += leg.pnlWad;
             if (leg.notionalWad == 0) continue;
             (uint256 initial, uint256 maintenance) =
                 StandardModel.charge(leg.notionalWad, _ratesOfInstrument(leg.instrument));
@@ -52,7 +53,6 @@ contract MarginEngine is IMarginEngine, AccessManaged {
             maintenanceWad += maintenance;
             owes = true;
         }
-        equityWad += profit;
         if (owes && maintenanceWad < _minimumWad) maintenanceWad = _minimumWad;
         if (initialWad < maintenanceWad) initialWad = maintenanceWad;
         initialWad += StandardModel.uncreditedProfit(equityWad, profit);

@@ -173,7 +173,8 @@ class StandardMargin:
             owes = owes or token.value < 0
         profit = 0
         for leg in portfolio.linears:
-            profit += leg.pnl
+            profit += max(0, leg.pnl)
+            equity += leg.pnl
             if leg.notional == 0:
                 continue
             found = engine.instrument_rates.get(leg.instrument)
@@ -181,7 +182,6 @@ class StandardMargin:
             initial += mul_div_up(abs(leg.notional), rates.initial, E6)
             maintenance += mul_div_up(abs(leg.notional), rates.maintenance, E6)
             owes = True
-        equity += profit
         if owes:
             maintenance = max(maintenance, engine.minimum)
         initial = max(initial, maintenance) + uncredited_profit(equity, profit)
@@ -189,7 +189,7 @@ class StandardMargin:
 
 
 def uncredited_profit(equity: int, profit: int) -> int:
-    """Unsettled profit that initial margin does not credit: what exceeds other equity."""
+    """Of the sum of unsettled profits, losses apart, what initial margin does not credit: what exceeds other equity."""
     if profit <= 0:
         return 0
     return max(0, profit - max(0, equity - profit))
