@@ -5,7 +5,7 @@ Installed with the package (entry point ``pytest11``), so a test file anywhere c
     def test_liquidation__crash__leaves_no_bad_debt(protocol, market, make_account, keeper):
         borrower = make_account(collateral={"ETH": "10", "USDC": "-15000"})
         market.set_price("ETH", "1800")
-        keeper.step()
+        keeper.step("latest")
         assert borrower.health.is_healthy
 
 The chain starts once and each test runs on a snapshot of the fresh deployment. After a test the numbered invariants

@@ -29,8 +29,8 @@ __all__ = [
     "pytest_configure",
 ]
 
-#: Whole tokens in the attacker's wallet: what a flash loan would bring.
 _KEEPER_USDC = 1_000_000
+#: Whole tokens in the attacker's wallet: what a flash loan would bring.
 _ATTACKER_WALLET = {"USDC": 50_000_000, "BTC": 500, "ETH": 10_000, "SOL": 200_000}
 
 
