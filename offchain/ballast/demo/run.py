@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from decimal import Decimal
 
+from ballast.chain.anvil import Anvil
 from ballast.chain.local import LocalChain
 from ballast.chain.params import NetworkParams
 from ballast.checks import Result, check_history
@@ -29,10 +31,12 @@ INSURANCE = Decimal(15_000)
 #: Insolvent accounts pay no reward: this keeper closes them all the same, at up to this loss.
 MIN_PROFIT = "-100"
 MOST_PER_BLOCK = 48
+#: Tip of the keeper's transactions; what a node suggests depends on when it is asked.
+TIP_GWEI = "1"
 _NATIVE = "ETH"
 #: Chain time before the first point: for deploying, and for opening the first accounts as well.
-_DEPLOY_SECONDS = 1_800
-_LEAD_SECONDS = 3_600
+_DEPLOY_SECONDS = 3_600
+_LEAD_SECONDS = 7_200
 
 
 class Watcher:
@@ -73,9 +77,7 @@ def run_demo(scenario: Scenario, *, seed: int = 1, watcher: Watcher | None = Non
     first = datetime.combine(scenario.path.points[0].label, time(), UTC)
     genesis = int(first.timestamp()) - _LEAD_SECONDS
     watcher.stage("deploying")
-    with LocalChain(params, timestamp=genesis) as chain:
-        # from here on time is the same in every run: a second a block, but for the points' own
-        chain.rpc("anvil_setBlockTimestampInterval", 1)
+    with _chain(params, genesis) as chain:
         chain.rpc("evm_setNextBlockTimestamp", genesis + _DEPLOY_SECONDS)
         watcher.stage("opening accounts")
         symbols = tuple(asset.symbol for asset in params.assets[1:])
@@ -106,6 +108,16 @@ def run_demo(scenario: Scenario, *, seed: int = 1, watcher: Watcher | None = Non
         )
 
 
+@contextmanager
+def _chain(params: NetworkParams, genesis: int) -> Iterator[LocalChain]:
+    """A deployment on a chain whose time does not depend on the machine's speed: a second a block,
+    but for what is set. Interest runs from the listing on, so that every second counts."""
+    with Anvil(timestamp=genesis, ipc=True) as node:
+        node.rpc("anvil_setBlockTimestampInterval", 1)
+        with LocalChain(params, url=str(node.ipc_path)) as chain:
+            yield chain
+
+
 def _hire(chain: LocalChain, params: NetworkParams) -> Keeper:
     """A keeper with its own key and money."""
     chain.open("keeper", collateral={"USDC": LIQUIDATOR_CASH})
@@ -113,6 +125,7 @@ def _hire(chain: LocalChain, params: NetworkParams) -> Keeper:
     settings = KeeperSettings.load(
         min_profit_usdc=MIN_PROFIT,
         max_per_block=MOST_PER_BLOCK,
+        priority_fee_gwei=TIP_GWEI,
         duties=("liquidate", "sync"),
         native_symbol=_NATIVE,
         native_price_usdc=None if listed else listed_prices()[_NATIVE],
