@@ -80,10 +80,10 @@ contract Clearinghouse is IClearinghouse, LedgerViews {
         if (_ownerOf(account) != msg.sender && id != QUOTE && !held && !_isOperator(account, msg.sender)) {
             revert Ledger_ThirdPartyToken(account, token);
         }
-        _requirePriced(account, id);
         Bank storage bank = _banks[id];
         uint256 received = _pull(bank, amount);
         _credit(account, id, received);
+        if (!held) _requireValued(account, id);
         _markPaidIn(account);
         if (_sharesOf(account, id) > 0) _requireSupplyCap(bank);
         emit Deposited(account, token, msg.sender, received);
@@ -104,9 +104,10 @@ contract Clearinghouse is IClearinghouse, LedgerViews {
         _requireOwner(from);
         _requireOwner(to);
         uint8 id = _idOf(token);
-        _requirePriced(to, id);
+        bool held = (_accounts[to].header.tokens >> id) & 1 != 0;
         amount = _take(from, id, amount);
         _credit(to, id, amount);
+        if (!held) _requireValued(to, id);
         _markPaidIn(to);
         emit Transferred(from, to, token, amount);
     }

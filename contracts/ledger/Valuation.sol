@@ -93,12 +93,6 @@ abstract contract Valuation is Banks {
         }
     }
 
-    /// @dev Refuses a token without a usable price where it is new to an account that may have to be liquidated.
-    function _requirePriced(uint256 account, uint8 token) internal view {
-        if (token == QUOTE || (_accounts[account].header.tokens >> token) & 1 != 0) return;
-        if (!_isFree(_load(account))) _readPrices((1 << QUOTE) | (1 << _banks[token].asset));
-    }
-
     function _lowestToken(uint256 tokens) internal pure returns (uint8 token) {
         for (; tokens & 1 == 0; tokens >>= 1) ++token;
     }
@@ -133,6 +127,14 @@ abstract contract Valuation is Banks {
     function _healthOf(uint256 account) internal view returns (Health memory) {
         Words memory words = _load(account);
         return _evaluate(words, _readPrices(_assetsOf(words)));
+    }
+
+    /// @dev Refuses a token that has no usable price or no rates yet, where it is new to an account that may have to be liquidated: it would
+    ///      keep the account from it.
+    function _requireValued(uint256 account, uint8 token) internal view {
+        if (token == QUOTE) return;
+        Words memory words = _load(account);
+        if (!_isFree(words)) _evaluate(words, _readPrices(_assetsOf(words)));
     }
 
     function _evaluate(Words memory words, Prices memory prices) internal view returns (Health memory health) {

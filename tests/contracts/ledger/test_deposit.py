@@ -179,7 +179,7 @@ def test_deposit__more_than_the_debt__deposits_the_rest(
 ) -> None:
     borrower.deposit("ETH", 12)
     balance = chain.protocol.balance(borrower.account, "ETH")
-    assert 2 * WAD - 10**14 < balance < 2 * WAD  # seconds of interest
+    assert 2 * WAD - 10**14 < balance <= 2 * WAD  # seconds of interest
     assert house.functions.totals(weth.address).call()[1] == 0
 
 
@@ -240,6 +240,39 @@ def test_deposit__price_deviates__repays(chain: LocalChain, market: Market, lend
     market.set_price("ETH", 2_000)
     depositor.deposit("USDC", 1_000)
     assert chain.protocol.balance(depositor.account, "USDC") > -1_000_010_000
+
+
+@pytest.mark.parametrize("how", ["deposit", "transfer"])
+def test_deposit__new_token_with_a_dead_feed_to_an_account_with_a_debt__reverts(
+    chain: LocalChain, house: Contract, weth: Contract, borrower: Trader, stranger: Trader, how: str
+) -> None:
+    """Else the token would keep the account from being liquidated."""
+    sol = chain.protocol.token("SOL")
+    fund(chain, sol, borrower, 20)
+    chain.send(house.functions.deposit(borrower.sub_account(1), sol.address, 10), borrower.address)
+    calls = {
+        "deposit": house.functions.deposit(borrower.account, sol.address, 10),
+        "transfer": house.functions.transfer(borrower.sub_account(1), borrower.account, sol.address, 10),
+    }
+    chain.warp(48 * HOUR)
+    chain.refresh_prices(["USDC", "BTC", "ETH"])
+    with reverts("Oracle_Stale", asset=3):
+        chain.send(calls[how], borrower.address)
+    # what it has and owes can always be paid in
+    fund(chain, weth, borrower, WAD)
+    chain.send(house.functions.deposit(borrower.account, weth.address, WAD), borrower.address)
+    chain.refresh_prices(["SOL"])
+    chain.send(calls[how], borrower.address)
+
+
+def test_deposit__new_token_without_rates_to_an_account_with_a_debt__reverts(
+    chain: LocalChain, house: Contract, borrower: Trader
+) -> None:
+    token = spare_token(chain)
+    chain.send(house.functions.listToken(token.address, tuple(TOKEN_CONFIG.values())), chain.governor)
+    fund(chain, token, borrower, 10)
+    with reverts("Margin_NoTokenRates", token=4):
+        chain.send(house.functions.deposit(borrower.account, token.address, 10), borrower.address)
 
 
 # ---------------------------------------------------------------- the token's side
