@@ -31,6 +31,7 @@ class Market:
     residual: int = 0
     claim_shares: int = 0
     claim_index: int = 10**18
+    claim_epoch: int = 0
 
 
 @dataclass
@@ -72,6 +73,7 @@ class Ledger:
                 market.open_interest, market.pool = event["openInterest"], event["pool"]
                 market.residual = event["residual"]
                 market.claim_shares, market.claim_index = event["claimShares"], event["claimIndex"]
+                market.claim_epoch = event["claimEpoch"]
             case "InsuranceSet":
                 self.insurance = event["insurance"]
             case "OperatorSet":
@@ -95,8 +97,9 @@ class Ledger:
         )
 
     def claims_in(self, instrument: int) -> list[int]:
-        """Shares of every account's claim on a market."""
-        return [quote for _, quote in self.positions_in(instrument | CLAIM)]
+        """Shares of every account's claim on a market; those of an epoch that is over are worth nothing."""
+        epoch = self.markets[instrument].claim_epoch
+        return [quote for found, quote in self.positions_in(instrument | CLAIM) if found == epoch]
 
 
 def _put(table: dict[tuple[int, int], int], key: tuple[int, int], value: int) -> None:
