@@ -59,6 +59,9 @@ class LocalChain(LocalNode):
         With ``url``: what is deployed there already; without it everything is deployed anew.
     chain_id, port, fork_url, anvil_options:
         Of the node that is started; further keyword arguments are those of ``Anvil``.
+    held_at:
+        Unix time at which the started node's clock stands, until ``advance`` or ``mine`` move it;
+        default a clock that runs. Then the same transactions give the same state in every run.
 
     Accounts are ids (``owner << 8 | index``). Their owners are anvil's ten accounts or actors made
     by ``actor(name)``. Amounts and prices are decimals of whole units, results are ints as on
@@ -74,11 +77,14 @@ class LocalChain(LocalNode):
         chain_id: int = 31337,
         port: int | None = None,
         fork_url: str | None = None,
+        held_at: int | None = None,
         notify: Callable[[Record], None] = lambda record: None,
         **anvil_options: Any,
     ) -> None:
         if deployment is not None and url is None:
             raise UsageError("deployment: given without url; say on which node it is")
+        if held_at is not None and url is not None:
+            raise UsageError("held_at: given with url; only the clock of a node that is started here can be held")
         self._params = params
         self._url = url
         self._known = deployment
@@ -88,8 +94,10 @@ class LocalChain(LocalNode):
             "port": port,
             "fork_url": fork_url,
             "ipc": True,
+            "timestamp": held_at,
             **anvil_options,
         }
+        self._holds = held_at is not None
         self._stack = ExitStack()
         self.anvil: Anvil | None = None
 
@@ -111,6 +119,8 @@ class LocalChain(LocalNode):
             if self._url is None:
                 self.anvil = self._stack.enter_context(Anvil(**self._options))
                 self.w3 = connect(self.anvil.ipc_path)
+                if self._holds:
+                    self.hold_time()
             else:
                 self.w3 = connect(self._url)
             self.accounts = anvil_accounts()

@@ -30,6 +30,8 @@ __all__ = [
 ]
 
 _KEEPER_USDC = 1_000_000
+#: Time of the chain's first block, noon of 2026-01-01 UTC: a test sees the same days and interest whenever it runs.
+_START = 1_767_268_800
 #: Whole tokens in the attacker's wallet: what a flash loan would bring.
 _ATTACKER_WALLET = {"USDC": 50_000_000, "BTC": 500, "ETH": 10_000, "SOL": 200_000}
 
@@ -44,10 +46,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def ballast_chain() -> Iterator[LocalChain]:
-    """One private chain with the local deployment, for the whole run."""
+    """One private chain with the local deployment, for the whole run. Its time moves only where a test moves it."""
     from ballast.chain.local import LocalChain
 
-    with LocalChain() as chain:
+    with LocalChain(held_at=_START) as chain:
         yield chain
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -137,3 +139,62 @@ def test_seed_accounts__two_rounds__are_healthy_and_of_every_shape(chain: LocalC
 def test_seed_accounts__too_many__is_refused(chain: LocalChain) -> None:
     with pytest.raises(UsageError, match="out of range"):
         seed_accounts(chain, 100_000)
+
+
+# ---------------------------------------------------------------- the node
+
+
+def test_held__whatever_is_sent__time_stands_until_it_is_moved() -> None:
+    with LocalChain(held_at=1_700_000_000) as chain:
+        assert chain.now() == 1_700_000_000
+        chain.set_price("ETH", "2999")
+        time.sleep(1.1)
+        chain.set_price("ETH", "2998")
+        assert chain.now() == 1_700_000_000
+        chain.advance(900)
+        chain.mine(3, seconds=7)
+        assert chain.now() == 1_700_000_921
+        hashes = [chain.w3.eth.get_block("latest")["hash"]]
+    with LocalChain(held_at=1_700_000_000) as chain:
+        for price in ("2999", "2998"):
+            chain.set_price("ETH", price)
+        chain.advance(900)
+        chain.mine(3, seconds=7)
+        hashes.append(chain.w3.eth.get_block("latest")["hash"])
+    assert hashes[0] == hashes[1]
+
+
+def test_held__a_node_that_runs_already__is_refused(chain: LocalChain) -> None:
+    with pytest.raises(UsageError, match="held_at: given with url"):
+        LocalChain(url=chain.url, held_at=1_700_000_000)
+
+
+@pytest.mark.parametrize("mines", [True, False], ids=["notice lost", "transaction left in the pool"])
+def test_send__node_does_not_confirm__finds_the_receipt(
+    chain: LocalChain, monkeypatch: pytest.MonkeyPatch, mines: bool
+) -> None:
+    """Anvil loses one in some ten thousand."""
+    genuine = chain.rpc
+
+    def rpc(method: str, *params: Any) -> Any:
+        if method != "eth_sendTransactionSync":
+            return genuine(method, *params)
+        sent = genuine("eth_sendTransaction", *params)
+        while mines and genuine("eth_getTransactionReceipt", sent) is None:
+            time.sleep(0.001)
+        raise RpcError("eth_sendTransactionSync: {'code': -32603, 'message': 'Transaction confirmation timeout'}")
+
+    genuine("evm_setAutomine", mines)
+    monkeypatch.setattr(chain, "rpc", rpc)
+    try:
+        receipt = chain.set_price("ETH", "2999")
+    finally:
+        genuine("evm_setAutomine", True)
+    assert receipt["status"] == 1
+    assert receipt["from"].lower() == chain.governor.lower()
+    assert chain.price("ETH") == Decimal(2_999)
+
+
+def test_send__another_refusal_of_the_node__is_raised(chain: LocalChain) -> None:
+    with pytest.raises(RpcError, match="intrinsic gas"):
+        chain.send_raw(chain.governor, "0x", chain.governor, gas=100)
