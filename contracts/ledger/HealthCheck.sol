@@ -84,8 +84,6 @@ abstract contract HealthCheck is Touched {
         Words memory prior,
         Words memory words
     ) private pure {
-        // an insolvent account pays through liquidation, where the loss goes to those who must bear it
-        if (current.equity < 0) revert Ledger_Insolvent(account, current.equity);
         int256 excessBefore = before.equity - int256(before.initial);
         int256 excess = current.equity - int256(current.initial);
         if (excess < excessBefore) {
@@ -93,6 +91,8 @@ abstract contract HealthCheck is Touched {
             if (excessBefore >= 0) revert Ledger_BelowInitialMargin(account, current.equity, current.initial);
             revert Ledger_ExcessFell(account, excessBefore, excess);
         }
+        // an insolvent account pays through liquidation, where the loss goes to those who must bear it
+        if (current.equity < 0) revert Ledger_Insolvent(account, current.equity);
         if (current.equity + int256(fees) < before.equity) {
             revert Ledger_EquityFell(account, before.equity, current.equity, fees);
         }

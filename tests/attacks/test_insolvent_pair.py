@@ -16,9 +16,13 @@ NO_INSOLVENCY_GUARD = Mutant(
     name="an insolvent account may trade",
     contract="Clearinghouse",
     source="contracts/Clearinghouse.sol",
-    path="contracts/ledger/HealthCheck.sol",
-    old="        if (current.equity < 0) revert Ledger_Insolvent(account, current.equity);\n",
-    new="",
+    passages=(
+        (
+            "contracts/ledger/HealthCheck.sol",
+            "        if (current.equity < 0) revert Ledger_Insolvent(account, current.equity);\n",
+            "",
+        ),
+    ),
 )
 
 

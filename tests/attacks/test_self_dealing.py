@@ -61,9 +61,13 @@ NO_DEFERRED_GUARD = Mutant(
     name="a batch may liquidate an account whose check is deferred",
     contract="LiquidationEngine",
     source="contracts/liquidation/LiquidationEngine.sol",
-    path="contracts/liquidation/LiquidationEngine.sol",
-    old="        if (_isTouched(l.account)) revert Liquidation_CheckDeferred(l.account);\n        if (l.maxFraction",
-    new="        if (l.maxFraction",
+    passages=(
+        (
+            "contracts/liquidation/LiquidationEngine.sol",
+            "if (_isTouched(l.account)) revert Liquidation_CheckDeferred(l.account);\n        if (l.maxFraction",
+            "if (l.maxFraction",
+        ),
+    ),
 )
 
 

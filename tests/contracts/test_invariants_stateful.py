@@ -26,25 +26,37 @@ SKIP_CHECK = Mutant(
     name="skip the final health check",
     contract="Clearinghouse",
     source="contracts/Clearinghouse.sol",
-    path="contracts/Clearinghouse.sol",
-    old="if (_isOutermost(entered)) _checkTouched();",
-    new="",
+    passages=(
+        (
+            "contracts/Clearinghouse.sol",
+            "if (_isOutermost(entered)) _checkTouched();",
+            "",
+        ),
+    ),
 )
 ROUND_UP_WITHDRAWAL = Mutant(
     name="round a withdrawal in favour of who withdraws",
     contract="Clearinghouse",
     source="contracts/Clearinghouse.sol",
-    path="contracts/ledger/Banks.sol",
-    old="uint256(shares) : Rounding.mulDivUp(amount, WAD, depositIndex);",
-    new="uint256(shares) : Rounding.mulDivDown(amount, WAD, depositIndex);",
+    passages=(
+        (
+            "contracts/ledger/Banks.sol",
+            "uint256(shares) : Rounding.mulDivUp(amount, WAD, depositIndex);",
+            "uint256(shares) : Rounding.mulDivDown(amount, WAD, depositIndex);",
+        ),
+    ),
 )
 LIQUIDATE_AUTHOR = Mutant(
     name="let a batch liquidate its own author",
     contract="LiquidationEngine",
     source="contracts/liquidation/LiquidationEngine.sol",
-    path="contracts/liquidation/LiquidationEngine.sol",
-    old="        if (_isTouched(l.account)) revert Liquidation_CheckDeferred(l.account);\n        if (l.maxFraction",
-    new="        if (l.maxFraction",
+    passages=(
+        (
+            "contracts/liquidation/LiquidationEngine.sol",
+            "if (_isTouched(l.account)) revert Liquidation_CheckDeferred(l.account);\n        if (l.maxFraction",
+            "if (l.maxFraction",
+        ),
+    ),
 )
 
 

@@ -1,6 +1,6 @@
 """Contracts with one guard planted out, to show what the guard is for and that a test bites.
 
-A mutant is the tree's own source with one passage replaced; it is compiled by the build's compiler and kept in
+A mutant is the tree's own source with some passages replaced; it is compiled by the build's compiler and kept in
 the build's cache, so it costs a compilation only when the source changes.
 """
 
@@ -28,25 +28,25 @@ __all__ = ["Mutant", "planted"]
 
 @dataclass(frozen=True)
 class Mutant:
-    """``contract`` is compiled from ``source`` after the only ``old`` in ``path`` became ``new``."""
+    """``contract`` is compiled from ``source`` after the only ``old`` in ``path`` became ``new``, for each of the
+    passages ``(path, old, new)``, which do not reach into each other."""
 
     name: str
     contract: str
     source: str
-    path: str
-    old: str
-    new: str
+    passages: tuple[tuple[str, str, str], ...] = ()
 
     def build(self) -> Artifact:
-        """The mutated artifact; ``AssertionError`` where the passage is not there exactly once."""
+        """The mutated artifact; ``AssertionError`` where a passage is not there exactly once."""
         settings = load_settings()
         compiler = find_compiler(settings)
         tree = SourceTree(ROOT, settings.remappings)
-        original = tree.get(self.path)
-        assert original.content.count(self.old) == 1, f"{self.name}: not once in {self.path}"
-        content = original.content.replace(self.old, self.new)
-        digest = hashlib.sha256(content.encode()).hexdigest()
-        tree._read[self.path] = replace(original, content=content, digest=digest)
+        for path, old, new in self.passages:
+            original = tree.get(path)
+            assert original.content.count(old) == 1, f"{self.name}: not once in {path}: {old}"
+            content = original.content.replace(old, new)
+            digest = hashlib.sha256(content.encode()).hexdigest()
+            tree._read[path] = replace(original, content=content, digest=digest)
         (unit,) = plan_units(tree, [self.source])
         cache = Cache(BUILD_FOLDER / "mutants")
         key = unit.key(compiler.version, settings.standard_json())

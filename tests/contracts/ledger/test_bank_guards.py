@@ -1,4 +1,4 @@
-"""The bank's arithmetic with each rounding turned round, and what the same steps take then. ``test_guards.tree``."""
+"""The bank's arithmetic with each rounding turned round, and what that takes. Branches: ``test_bank_guards.tree``."""
 
 from __future__ import annotations
 
@@ -7,38 +7,41 @@ from web3.contract import Contract
 
 from ballast.chain.local import LocalChain
 from tests.contracts.ledger.bank import ACCRUE, CREDIT, DEBIT, LENDER, MIN_INDEX, OTHERS, WAD, WRITE_OFF, Bank, run
-from tests.contracts.ledger.tools import YEAR, Planting, deploy, reverts
+from tests.contracts.ledger.tools import YEAR, deploy, reverts
+from tests.support.mutants import Mutant
 
 pytestmark = pytest.mark.ballast(check=False)
 
 BANKS = "contracts/ledger/Banks.sol"
 INTEREST = "contracts/ledger/Interest.sol"
-ROUNDED_WRONG = Planting(
+ROUNDED_WRONG = Mutant(
     "every rounding of a bank favours the actor",
     "BanksHarness",
     "tests/contracts/ledger/sol/BanksHarness.sol",
-    (
-        BANKS,
-        "uint256(shares) : Rounding.mulDivUp(amount, WAD, depositIndex)",
-        "uint256(shares) : amount * WAD / depositIndex",
+    passages=(
+        (
+            BANKS,
+            "uint256(shares) : Rounding.mulDivUp(amount, WAD, depositIndex)",
+            "uint256(shares) : amount * WAD / depositIndex",
+        ),
+        (
+            BANKS,
+            "uint256 minted = Rounding.mulDivUp(amount, WAD, borrowIndex)",
+            "uint256 minted = amount * WAD / borrowIndex",
+        ),
+        (
+            BANKS,
+            "Rounding.mulDivDown(amount, WAD, borrowIndex);\n            bank.borrowShares",
+            "Rounding.mulDivUp(amount, WAD, borrowIndex);\n            bank.borrowShares",
+        ),
+        (
+            BANKS,
+            "uint256 minted = Rounding.mulDivDown(amount, WAD, depositIndex)",
+            "uint256 minted = Rounding.mulDivUp(amount, WAD, depositIndex)",
+        ),
+        (INTEREST, "E6 - bank.reserveFactor, deposits * E6", "E6, borrows * E6"),
+        (BANKS, "uint256 kept = Rounding.mulDivUp(bank.depositShares, MIN_DEPOSIT_INDEX, WAD)", "uint256 kept = 0"),
     ),
-    (
-        BANKS,
-        "uint256 minted = Rounding.mulDivUp(amount, WAD, borrowIndex)",
-        "uint256 minted = amount * WAD / borrowIndex",
-    ),
-    (
-        BANKS,
-        "Rounding.mulDivDown(amount, WAD, borrowIndex);\n            bank.borrowShares",
-        "Rounding.mulDivUp(amount, WAD, borrowIndex);\n            bank.borrowShares",
-    ),
-    (
-        BANKS,
-        "uint256 minted = Rounding.mulDivDown(amount, WAD, depositIndex)",
-        "uint256 minted = Rounding.mulDivUp(amount, WAD, depositIndex)",
-    ),
-    (INTEREST, "E6 - bank.reserveFactor, deposits * E6", "E6, borrows * E6"),
-    (BANKS, "uint256 kept = Rounding.mulDivUp(bank.depositShares, MIN_DEPOSIT_INDEX, WAD)", "uint256 kept = 0"),
 )
 #: An index of five thirds: a unit is 0.6 of a share.
 ODD = 5 * WAD // 3

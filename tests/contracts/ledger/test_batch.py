@@ -151,7 +151,7 @@ def test_batch__below_margin_at_the_end__reverts(
         run(
             borrower,
             take(chain, borrower, "USDC", 90_000 * MILLION),
-            bring(chain, borrower, "USDC", 60_000 * MILLION),
+            bring(chain, borrower, "USDC", 62_000 * MILLION),
         )
     assert borrower.wallet("USDC") == 100_000
 
@@ -160,8 +160,9 @@ def test_batch__below_margin_at_the_end__reverts(
 def test_batch__any_touched_account_below_margin__reverts(
     chain: LocalChain, run: Callable[..., TxReceipt], borrower: Trader, order: tuple[int, ...]
 ) -> None:
-    """Wherever the account that has nothing stands in the list."""
+    """Wherever the account that has too little stands in the list."""
     borrower.deposit("ETH", 10, index=1)
+    borrower.deposit("ETH", "0.04", index=2)
     calls = [
         take(chain, borrower, "USDC", 100 * MILLION, index=0),
         take(chain, borrower, "USDC", 100 * MILLION, index=1),
@@ -187,15 +188,14 @@ def test_batch__same_account_twice__is_checked_once(
 def test_batch__nested__is_checked_at_the_outer_end(
     chain: LocalChain, house: Contract, run: Callable[..., TxReceipt], borrower: Trader
 ) -> None:
-    inner = house.functions.batch(calls_of(take(chain, borrower, "USDC", 90_000 * MILLION)))
+    inner = house.functions.batch(calls_of(take(chain, borrower, "USDC", 27_000 * MILLION)))
     with reverts("Ledger_BelowInitialMargin", account=borrower.account):
         run(borrower, inner)
-    run(borrower, inner, bring(chain, borrower, "USDC", 80_000 * MILLION))
+    run(borrower, inner, bring(chain, borrower, "USDC", 10_000 * MILLION))
     deeper = house.functions.batch(calls_of(house.functions.batch(calls_of(inner))))
     with reverts("Ledger_BelowInitialMargin", account=borrower.account):
-        run(borrower, deeper)
-    fund(chain, chain.protocol.token("USDC"), borrower, 100_000 * MILLION)
-    run(borrower, deeper, bring(chain, borrower, "USDC", 90_000 * MILLION))
+        run(borrower, deeper, bring(chain, borrower, "USDC", 15_000 * MILLION))
+    run(borrower, deeper, bring(chain, borrower, "USDC", 25_000 * MILLION))
 
 
 # ---------------------------------------------------------------- before and after

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.ballast(check=False)
 
 MILLION = 10**6
 FEES = 420 * MILLION
-#: Units that rounding of the totals may make reserves look larger: they stay.
+#: Units of interest that rounding of the totals may make reserves look larger: they stay.
 KEPT = 2
 
 
@@ -68,9 +68,9 @@ def test_collect__trade_fees__go_to_their_recipient(
     chain: LocalChain, house: Contract, usdc: Contract, recipients: tuple[str, str], fees: None, stranger: Trader
 ) -> None:
     assert house.functions.totals(usdc.address).call()[2] == FEES
-    assert collect(chain, usdc, stranger) == [(FEES - KEPT, 0)]
-    assert wallet(usdc, *recipients, house.address) == [FEES - KEPT, 0, KEPT]
-    assert house.functions.totals(usdc.address).call() == [0, 0, KEPT, 0]
+    assert collect(chain, usdc, stranger) == [(FEES, 0)]
+    assert wallet(usdc, *recipients, house.address) == [FEES, 0, 0]
+    assert house.functions.totals(usdc.address).call() == [0, 0, 0, 0]
     assert collect(chain, usdc, stranger) == [(0, 0)]
 
 
@@ -113,10 +113,9 @@ def test_collect__what_is_owned_is_lent__sends_the_cash_there_is(
     borrower.deposit("USDC", 301)
     borrower.withdraw("USDC", None)
     ((sent, interest),) = collect(chain, usdc, stranger)
-    # the interest of those seconds, if it is more than what stays, comes after the fees
-    assert 300 * MILLION - KEPT <= sent <= 300 * MILLION
-    assert wallet(usdc, recipients[0]) == [120 * MILLION + sent]
-    assert interest < 100
+    assert sent == 300 * MILLION
+    assert wallet(usdc, recipients[0]) == [FEES]
+    assert interest < 100  # of seconds
 
 
 def test_collect__deposits_insurance_and_pools__stay(
@@ -138,8 +137,8 @@ def test_collect__deposits_insurance_and_pools__stay(
     collect(chain, usdc, stranger)
     deposits, borrows, reserves, insurance = house.functions.totals(usdc.address).call()
     pools = house.functions.bankOf(usdc.address).call()[0][11]
-    assert (borrows, reserves, insurance, pools) == (0, KEPT, 777 * MILLION, 1_000 * MILLION)
-    assert wallet(usdc, house.address) == [deposits + insurance + pools + KEPT]
+    assert (borrows, reserves, insurance, pools) == (0, 0, 777 * MILLION, 1_000 * MILLION)
+    assert wallet(usdc, house.address) == [deposits + insurance + pools]
 
 
 def test_collect__without_a_reserve_factor__totals_can_be_read(
@@ -239,7 +238,7 @@ def test_collect__loss_is_not_covered__sends_nothing_until_it_is(
     assert house.functions.totals(usdc.address).call() == [0, 500 * MILLION, 500 * MILLION, 0]
     assert collect(chain, usdc, stranger) == [(0, 0)]
     write_low(chain, slot + 2, 320 * MILLION)
-    assert collect(chain, usdc, stranger) == [(320 * MILLION - KEPT, 0)]
+    assert collect(chain, usdc, stranger) == [(320 * MILLION, 0)]
 
 
 def bank_slot(chain: LocalChain, token: Contract) -> int:

@@ -141,6 +141,34 @@ def test_check__weak_and_reduces_at_mark__passes(chain: LocalChain, maker: Trade
     assert after.equity - after.initial > before.equity - before.initial
 
 
+def test_check__weak_by_an_uncredited_profit_that_it_cashes__makes_no_room_for_risk(
+    chain: LocalChain, market: Market, maker: Trader, make_account: Callable[..., Trader]
+) -> None:
+    """Cash is credited where profit was not, so the excess over initial margin rises; over maintenance it does not."""
+    winner = make_account(collateral={"USDC": 3_050}, name="winner")
+    chain.fill(maker.account, winner.account, "ETH-PERP", 10)
+    market.pump("ETH", 9_000)
+    health = winner.health
+    assert health.maintenance < health.initial > health.equity > 60_000 * WAD
+    cash = filling(chain, maker, winner, "ETH-PERP", "-0.1")
+    with reverts("Ledger_ExcessFell", account=winner.account):
+        batch(chain, winner, cash, filling(chain, maker, winner, "BTC-PERP", "0.2"))
+    batch(chain, winner, cash)
+
+
+def test_check__insolvent__does_nothing_by_itself(
+    chain: LocalChain, market: Market, maker: Trader, trader: Trader
+) -> None:
+    """Its loss goes to those who must bear it through liquidation; but it can pay in."""
+    market.set_price("ETH", 2_650)
+    assert trader.health.equity < 0
+    with reverts("Ledger_Insolvent", account=trader.account):
+        chain.fill(maker.account, trader.account, "ETH-PERP", -10)
+    trader.deposit("USDC", 1_000)
+    assert trader.health.equity > 0
+    chain.fill(maker.account, trader.account, "ETH-PERP", -10)
+
+
 @pytest.fixture
 def aged(chain: LocalChain, borrower: Trader) -> None:
     """The USDC bank's indices are off 1e18, as they are wherever somebody has borrowed."""
@@ -367,7 +395,7 @@ def test_check__paused_and_collateral_leaves_within_margin__passes(pause: Callab
     assert borrower.wallet("ETH") == 5
     # initial margin holds as ever
     with reverts("Ledger_BelowInitialMargin", account=borrower.account):
-        borrower.withdraw("ETH", 4)
+        borrower.withdraw("ETH", 3)
 
 
 def test_check__paused_and_reduces__passes(

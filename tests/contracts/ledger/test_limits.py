@@ -77,16 +77,16 @@ def perps(chain: LocalChain, house: Contract, engine: Contract) -> list[int]:
     return made
 
 
-def fill(chain: LocalChain, maker: Trader, taker: Trader, perp: int, size: int) -> None:
-    """At 3,000; a market that the deployment file does not know."""
+def fill(chain: LocalChain, maker: Trader, taker: Trader, perp: int, size: int, price: int = 3_000) -> None:
+    """A market that the deployment file does not know."""
     sides = [
         Order(
             account=owner.account,
             instrument=perp,
             size=signed,
-            limitPrice=3_000 * WAD,
+            limitPrice=price * WAD,
             maxFee=10 * WAD,
-            nonce=perp * 10 + (size < 0),
+            nonce=(perp * 10_000 + price) * 2 + (size < 0),
         )
         for owner, signed in ((maker, -size), (taker, size))
     ]
@@ -112,3 +112,21 @@ def test_fill__sixteen_positions_and_no_more(
     sizes = [house.functions.positionOf(stranger.account, perp).call() for perp in perps]
     assert sizes == [0 if i == 5 else WAD // 10 for i in range(17)]
     assert stranger.health.equity < 100_000 * WAD
+
+
+def test_fill__sixteen_markets_one_of_them_with_a_claim__and_no_more(
+    chain: LocalChain, house: Contract, stranger: Trader, perps: list[int], make_account: Callable[..., Trader]
+) -> None:
+    """A claim keeps its market's place, so that a market always has room for one."""
+    stranger.deposit("USDC", 100_000)
+    makers = [make_account(collateral={"USDC": 100_000}, name=f"maker {i}") for i in range(2)]
+    for perp in perps[:16]:
+        fill(chain, makers[0], stranger, perp, WAD // 10)
+    chain.set_price("ETH", 3_100)
+    # sold to another: nobody has paid for the profit of 10
+    fill(chain, makers[1], stranger, perps[5], -WAD // 10, 3_100)
+    assert house.functions.unsettledOf(stranger.account, perps[5]).call() == 10 * WAD
+    with reverts("Ledger_TooManyPositions", account=stranger.account, limit=16):
+        fill(chain, makers[0], stranger, perps[16], WAD // 10, 3_100)
+    fill(chain, makers[0], stranger, perps[5], WAD // 10, 3_100)
+    assert house.functions.accountOf(stranger.account).call()[1] == 17

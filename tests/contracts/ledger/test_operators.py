@@ -28,9 +28,9 @@ def owner(make_account: Callable[..., Trader]) -> Trader:
 
 @pytest.fixture
 def operator(chain: LocalChain, house: Contract, owner: Trader, make_account: Callable[..., Trader]) -> Trader:
-    """May trade for the owner's first account for two days."""
+    """May trade for the owner's first account for three days."""
     made = make_account(name="operator")
-    chain.send(house.functions.setOperator(owner.account, made.address, chain.now() + 2 * DAY), owner.address)
+    chain.send(house.functions.setOperator(owner.account, made.address, chain.now() + 3 * DAY), owner.address)
     return made
 
 
@@ -178,7 +178,7 @@ def test_operator__of_another_sub_account__is_refused(
 def test_operator__expired__signature_is_refused(
     chain: LocalChain, owner: Trader, operator: Trader, maker: Trader
 ) -> None:
-    chain.warp(2 * DAY, refresh=True)
+    chain.warp(3 * DAY, refresh=True)
     with reverts("Trade_BadSignature", account=owner.account):
         trade(chain, maker, owner.account, operator, "1")
 
@@ -188,7 +188,8 @@ def test_operator__expired__signature_is_refused(
 
 @pytest.fixture
 def budgeted(chain: LocalChain, house: Contract, owner: Trader, operator: Trader) -> Trader:
-    """100 USDC a day."""
+    """100 USDC a day; it is an hour past midnight."""
+    chain.warp(DAY + HOUR - chain.now() % DAY, refresh=True)
     chain.send(house.functions.setOperatorBudget(owner.account, operator.address, 100 * WAD), owner.address)
     return operator
 

@@ -116,6 +116,23 @@ def test_writeOff__index_at_its_smallest__deposits_stay_usable(banks: Contract) 
     assert (steps[1].shares, steps[1].balance_after) == (0, 0)
 
 
+@pytest.mark.parametrize(
+    ("amount", "from_deposits", "reserves"),
+    [(90, 90, 60), (100, 100, 60), (101, 100, 59), (130, 100, 30), (160, 100, 0)],
+)
+def test_writeOff__more_than_deposits__reserves_bear_the_rest(
+    banks: Contract, amount: int, from_deposits: int, reserves: int
+) -> None:
+    """100 deposited, 60 reserved, 160 lent; the index keeps a billionth of what is deposited."""
+    unit = 10**9
+    bank = Bank(deposit_shares=100 * unit, borrow_shares=160 * unit)
+    (step,), _ = run(banks, bank, {LENDER: -160 * unit}, [(WRITE_OFF, LENDER, amount * unit, 0)])
+    assert step.before.reserves == 60 * unit
+    assert abs(step.from_deposits - from_deposits * unit) <= 100
+    assert abs(step.later.reserves - reserves * unit) <= 102
+    assert step.uncovered <= (102 if amount == 160 else 0)
+
+
 def test_writeOff__several_depositors__bear_it_in_proportion(banks: Contract) -> None:
     bank = Bank(deposit_shares=1_000 * WAD, borrow_shares=500 * WAD).solvent(0)
     (step,), after = run(banks, bank, {LENDER: -500 * WAD}, [(WRITE_OFF, LENDER, 250 * WAD, 0)])

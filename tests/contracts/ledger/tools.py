@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, cast
 
 import pytest
@@ -18,11 +18,6 @@ from ballast.chain.artifacts import Artifact, artifact
 from ballast.chain.local import LocalChain
 from ballast.errors import ContractError
 from ballast.testing import Trader
-from scripts._build.__main__ import BUILD_FOLDER
-from scripts._build.compiler import find_compiler
-from scripts._build.settings import ROOT, load_settings
-from scripts._build.sources import SourceTree
-from scripts._build.units import Cache, compile_unit, plan_units
 from tests.support.mutants import Mutant
 
 __all__ = [
@@ -35,7 +30,6 @@ __all__ = [
     "TOKEN_CONFIG",
     "WAD",
     "YEAR",
-    "Planting",
     "Reverted",
     "calls_of",
     "compiled",
@@ -139,38 +133,7 @@ def deploy(chain: LocalChain, made: str | Artifact, *arguments: Any) -> Contract
 
 def compiled(contract: str) -> Artifact:
     """A contract of ``tests/contracts/ledger/sol``, by the build's compiler and cache."""
-    return Planting(contract, contract, f"tests/contracts/ledger/sol/{contract}.sol").build()
-
-
-@dataclass(frozen=True, init=False)
-class Planting(Mutant):
-    """A mutant of several passages, each ``(path, old, new)``, which do not reach into each other."""
-
-    passages: tuple[tuple[str, str, str], ...]
-
-    def __init__(self, name: str, contract: str, source: str, *passages: tuple[str, str, str]) -> None:
-        super().__init__(name, contract, source, "", "", "")
-        object.__setattr__(self, "passages", passages)
-
-    def build(self) -> Artifact:
-        settings = load_settings()
-        compiler = find_compiler(settings)
-        tree = SourceTree(ROOT, settings.remappings)
-        for path, old, new in self.passages:
-            original = tree.get(path)
-            assert original.content.count(old) == 1, f"{self.name}: not once in {path}: {old}"
-            content = original.content.replace(old, new)
-            digest = Web3.keccak(text=content).hex()
-            tree._read[path] = replace(original, content=content, digest=digest)
-        (unit,) = plan_units(tree, [self.source])
-        cache = Cache(BUILD_FOLDER / "mutants")
-        key = unit.key(compiler.version, settings.standard_json())
-        contracts = cache.load(key)
-        if contracts is None:
-            contracts, _ = compile_unit(compiler, unit)
-            cache.store(key, contracts)
-        (made,) = [contract for contract in contracts if contract.name == self.contract]
-        return Artifact(abi=made.abi, bytecode=made.bytecode)
+    return Mutant(contract, contract, f"tests/contracts/ledger/sol/{contract}.sol").build()
 
 
 # ---------------------------------------------------------------- tokens

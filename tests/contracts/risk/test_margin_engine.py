@@ -52,14 +52,14 @@ def reference(
     """Equity, initial and maintenance margin; ``rates`` of tokens by number and of instruments by theirs."""
     legs = [(value, rates[token]) for token, value in tokens]
     legs += [(notional, rates[instrument]) for instrument, notional, _ in linears if notional]
-    profit = sum(pnl for _, _, pnl in linears)
-    equity = cash + sum(value for _, value in tokens) + profit
+    equity = cash + sum(value for _, value in tokens) + sum(pnl for _, _, pnl in linears)
     maintenance = sum(charge(value, rate[0]) for value, rate in legs)
     initial = sum(charge(value, rate[1]) for value, rate in legs)
     if cash < 0 or any(value < 0 for _, value in tokens) or any(notional for _, notional, _ in linears):
         maintenance = max(maintenance, minimum)
+    profit = sum(pnl for _, _, pnl in linears if pnl > 0)  # losses count with the other equity
     other = max(0, equity - profit)
-    return equity, max(initial, maintenance) + max(0, max(0, profit) - other), maintenance
+    return equity, max(initial, maintenance) + max(0, profit - other), maintenance
 
 
 def required(engine: Contract, cash: int, tokens: list[Leg], linears: list[Linear], model: int = 0) -> tuple[int, ...]:
