@@ -8,6 +8,7 @@ BIN := .venv/bin
 SETUP := scripts/_build/setup.sh
 STAMPS := .venv/.stamps
 ARGS ?=
+JOBS ?= auto
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,8 +21,8 @@ contracts: $(STAMPS)/toolchain ## compile what changed, write offchain/ballast/a
 demo: setup ## the whole system on a local chain (ARGS="--fast", "--prices CSV --from D --to D")
 	@$(BIN)/ballast demo $(ARGS)
 
-test: setup ## all tests (ARGS are pytest's)
-	@$(BIN)/python -m pytest $(ARGS)
+test: setup ## all tests, a worker and a chain per core (ARGS are pytest's, JOBS=0 is one process)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 fuzz: setup ## the long state-machine runs, which `make test` leaves out
 	@$(BIN)/python -m pytest -m fuzz -s $(ARGS)

@@ -14,8 +14,10 @@ import pytest
 from ballast.chain.anvil import Anvil, find_anvil, free_port
 from ballast.errors import NodeError, RpcError, UsageError
 
+# SIGINT as in a terminal's foreground, also where this run itself is in the background
 OWNER = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from ballast.chain.anvil import Anvil
 node = Anvil().start()
 print(node.pid, node.log_path.parent, flush=True)
