@@ -99,9 +99,7 @@ class ContractError(TransactionError):
     order.
     """
 
-    def __init__(
-        self, name: str, arguments: dict[str, Any] | None = None, *, data: str = "0x"
-    ) -> None:
+    def __init__(self, name: str, arguments: dict[str, Any] | None = None, *, data: str = "0x") -> None:
         self.name = name
         self.arguments = dict(arguments or {})
         self.data = data

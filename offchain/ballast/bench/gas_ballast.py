@@ -139,8 +139,8 @@ def measure_ballast(
     *,
     on_step: Callable[[str], None] = lambda _: None,
 ) -> list[Step]:
-    """Gas of ``lending.STEPS``, of ``fill`` and ``settle``, and of ``health`` with 1 (``health.perps``), 4 and 16 perpetuals: with the feeds
-    read live, and from slots synced in the same block (``.synced``).
+    """Gas of ``lending.STEPS``, of ``fill`` and ``settle``, and of ``health`` with 1 (``health.perps``), 4 and 16
+    perpetuals: with the feeds read live, and from slots synced in the same block (``.synced``).
 
     ``liquidate`` is one call from a funded margin account, which keeps the slice; ``liquidate.in-kind`` brings the USDC
     and takes the WETH out in the same transaction, as the peers' liquidations do.

@@ -31,8 +31,8 @@ def command(context: click.Context, as_json: bool) -> None:
 def gas(as_json: bool) -> None:
     """Gas of deposits, borrowing, fills, health and liquidation beside Morpho Blue and Aave v3.
 
-    Everything is deployed to one private chain, with the same tokens and feeds; each step is a transaction of its own on
-    slots that are in use. Needs the source tree: the peers are compiled from their npm packages.
+    Everything is deployed to one private chain, with the same tokens and feeds; each step is a transaction of its own
+    on slots that are in use. Needs the source tree: the peers are compiled from their npm packages.
 
     \b
     Example:
