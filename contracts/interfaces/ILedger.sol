@@ -53,6 +53,7 @@ interface ILedgerTypes {
     error Ledger_RiskIncreased(uint256 account, uint256 beforeWad, uint256 afterWad);
     error Ledger_NotReduction(uint256 account);
     error Ledger_Deviating(uint256 account, uint256 assets);
+    error Ledger_ExposureGrew(uint256 account, uint256 assets);
     error Ledger_Insolvent(uint256 account, int256 equityWad);
     error Ledger_PriceNotRead(uint8 asset);
     error Ledger_BeyondSlice(uint256 account, uint8 token);
@@ -67,8 +68,8 @@ interface ILedger is ILedgerTypes {
     /// @notice Pulls `amount` of `token` from the caller and credits the account with what arrives.
     /// @dev Anyone may deposit USDC, or a token the account already has; only owner or operator adds another.
     ///      Works with dead oracles and under pause: a repayment is always possible. Only a token that is new to an account with a debt or a
-    ///      position must have a usable price: else it would keep the account from being liquidated. In a batch deposit first: while a price deviates, what
-    ///      comes after a withdrawal or a fill does not make up for it.
+    ///      position must have a usable price and rates: else it would keep the account from being liquidated. In a batch deposit first:
+    ///      while a price deviates, what comes after a withdrawal or a fill does not make up for it.
     function deposit(uint256 account, address token, uint256 amount) external;
 
     /// @notice As `deposit`, with an ERC-2612 permit. A permit that was used already does not stop the deposit.

@@ -2,13 +2,15 @@
 pragma solidity 0.8.30;
 
 import {QUOTE, QUOTE_UNIT} from "../libraries/Constants.sol";
+import {Instrument} from "../markets/Instrument.sol";
 import {LinearBook} from "./LinearBook.sol";
 import {Touched} from "./Touched.sol";
 
 /// @title The rule every touched account must satisfy when a call ends (invariant I4)
-/// @dev equity >= initial margin passes, unless a price deviates or the guardian pauses: then nothing may rise. Below initial margin the
-///      excess must not fall and equity may fall by fees only; below maintenance nothing may grow at all. What a rule compares is valued
-///      at the end of the call with the same prices, so a batch that changes prices on its way gains nothing.
+/// @dev equity >= initial margin passes, unless a price deviates or the guardian pauses: then nothing may rise, neither in sum nor in any
+///      asset that is in question, for sums at a wrong price can be moved into what it overstates. Below initial margin the excess must
+///      not fall and equity may fall by fees only; below maintenance nothing may grow at all. What a rule compares is valued at the end of
+///      the call with the same prices, so a batch that changes prices on its way gains nothing.
 abstract contract HealthCheck is Touched {
     /// @dev What rounding against a liquidator may cost it in a step without reward, USDC 1e18: units of up to eight tokens.
     int256 private constant LIQUIDATOR_ROUNDING = 0.01e18;
@@ -38,6 +40,11 @@ abstract contract HealthCheck is Touched {
             else if (marks & PAID_IN != 0 && current.deviating != 0) revert Ledger_Deviating(account, current.deviating);
             else if (!covered || current.deviating != 0) _requireNoWorse(account, before, current, fees, prior, words);
             else _requireNoMoreRisk(account, before, current, fees);
+            if (marks & LIQUIDATOR == 0) {
+                // every price is divided by the quote token's
+                bool all = paused || (current.deviating >> QUOTE) & 1 != 0;
+                _requireNoGrowth(account, all ? ~uint256(0) : current.deviating, prior, words);
+            }
         }
         if (_isAtTarget(current)) _clearFlag(account);
     }
@@ -63,7 +70,7 @@ abstract contract HealthCheck is Touched {
         uint256 tokens = prior.tokens | _accounts[account].header.tokens | _slicedTokens(account);
         for (tokens >>= 1; tokens != 0; tokens &= tokens - 1) {
             uint8 token = _lowestToken(tokens) + 1;
-            int256 had = token >> 1 < prior.balances.length ? _decodeShares(prior.balances[token >> 1], token) : int256(0);
+            int256 had = _sharesIn(prior, token);
             int256 has = _sharesOf(account, token);
             (int256 lowest, int256 highest) = _sliceBounds(account, token);
             if (has < (had < lowest ? had : lowest) || has > (had > highest ? had : highest)) {
@@ -117,20 +124,40 @@ abstract contract HealthCheck is Touched {
 
     /// @dev Below maintenance: no position grows or turns, no debt but the quote token's (a realised loss) grows.
     function _requireReduction(uint256 account, Words memory prior, Words memory words) private pure {
-        for (uint256 i; i < words.linears; ++i) {
-            (uint32 instrument, int96 size) = LinearBook.decode(words.sizes[i >> 1], i);
-            int96 sizeBefore = _sizeIn(prior, instrument);
-            bool grown = size > 0 ? size > sizeBefore : size < sizeBefore;
-            if (size != 0 && grown) revert Ledger_NotReduction(account);
-        }
+        if (_positionsGrow(~uint256(0), prior, words)) revert Ledger_NotReduction(account);
         for (uint8 token = QUOTE + 1; token < 2 * words.balances.length; ++token) {
-            int256 shares = _decodeShares(words.balances[token >> 1], token);
-            if (shares >= 0) continue;
-            bool heldBefore = token >> 1 < prior.balances.length;
-            if (!heldBefore || shares < _decodeShares(prior.balances[token >> 1], token)) {
-                revert Ledger_NotReduction(account);
+            int256 shares = _sharesIn(words, token);
+            if (shares < 0 && shares < _sharesIn(prior, token)) revert Ledger_NotReduction(account);
+        }
+    }
+
+    /// @dev No position, balance or debt in any of these assets grows or turns; the quote token is what they are paid with.
+    function _requireNoGrowth(uint256 account, uint256 assets, Words memory prior, Words memory words) private view {
+        bool grow = _positionsGrow(assets, prior, words);
+        for (uint8 token = QUOTE + 1; token < 2 * words.balances.length; ++token) {
+            if ((assets >> _banks[token].asset) & 1 != 0) {
+                grow = grow || _grows(_sharesIn(prior, token), _sharesIn(words, token));
             }
         }
+        if (grow) revert Ledger_ExposureGrew(account, assets);
+    }
+
+    function _positionsGrow(uint256 assets, Words memory prior, Words memory words) private pure returns (bool) {
+        for (uint256 i; i < words.linears; ++i) {
+            (uint32 instrument, int96 size) = LinearBook.decode(words.sizes[i >> 1], i);
+            // the size of a claim is its epoch
+            if (Instrument.isClaim(instrument) || (assets >> Instrument.asset(instrument)) & 1 == 0) continue;
+            if (_grows(_sizeIn(prior, instrument), size)) return true;
+        }
+        return false;
+    }
+
+    function _grows(int256 was, int256 has) private pure returns (bool) {
+        return has > 0 ? has > was : has < 0 && has < was;
+    }
+
+    function _sharesIn(Words memory words, uint8 token) private pure returns (int256) {
+        return token >> 1 < words.balances.length ? _decodeShares(words.balances[token >> 1], token) : int256(0);
     }
 
     function _sizeIn(Words memory words, uint32 instrument) private pure returns (int96) {
