@@ -8,7 +8,7 @@ import {ILedger} from "./interfaces/ILedger.sol";
 import {ILiquidation} from "./interfaces/ILiquidation.sol";
 import {IListing} from "./interfaces/IListing.sol";
 import {ITrading} from "./interfaces/ITrading.sol";
-import {QUOTE, WAD} from "./libraries/Constants.sol";
+import {QUOTE} from "./libraries/Constants.sol";
 import {Rounding} from "./libraries/Rounding.sol";
 import {LedgerStorage} from "./ledger/LedgerStorage.sol";
 import {LedgerViews} from "./ledger/LedgerViews.sol";
@@ -81,11 +81,12 @@ contract Clearinghouse is IClearinghouse, LedgerViews {
             revert Ledger_ThirdPartyToken(account, token);
         }
         Bank storage bank = _banks[id];
+        uint256 deposits = bank.depositShares;
         uint256 received = _pull(bank, amount);
         _credit(account, id, received);
         if (!held) _requireValued(account, id);
         _markPaidIn(account);
-        if (_sharesOf(account, id) > 0) _requireSupplyCap(bank);
+        _requireSupplyCap(bank, deposits);
         emit Deposited(account, token, msg.sender, received);
     }
 
@@ -105,9 +106,11 @@ contract Clearinghouse is IClearinghouse, LedgerViews {
         _requireOwner(to);
         uint8 id = _idOf(token);
         bool held = (_accounts[to].header.tokens >> id) & 1 != 0;
+        uint256 deposits = _banks[id].depositShares;
         amount = _take(from, id, amount);
         _credit(to, id, amount);
         if (!held) _requireValued(to, id);
+        _requireSupplyCap(_banks[id], deposits);
         _markPaidIn(to);
         emit Transferred(from, to, token, amount);
     }

@@ -18,9 +18,12 @@ interface ILiquidation {
         bytes callbackData;
     }
 
+    /// @notice The reward's clock started at `at`, in seconds.
     event Flagged(uint256 indexed account, uint256 at);
+    /// @notice The clock stopped: the account is at the target, or was taken as far as a step goes.
     event FlagCleared(uint256 indexed account);
-    /// @notice One step. Fraction and rate in 1e18; money in USDC 1e18.
+    /// @notice One step, the account's `step`-th. @param fraction Part taken, 1e18. @param equity, maintenance Just before it.
+    ///         Money is USDC in 1e18; `paid` by the liquidator, negative: to it.
     event Liquidated(
         uint256 indexed account,
         uint256 indexed liquidatorAccount,
@@ -33,7 +36,8 @@ interface ILiquidation {
         uint256 fundReward,
         uint256 insuranceFee
     );
-    /// @notice How the loss of a step was allocated, USDC 1e18: loss = insurance + winners + deposits + uncovered.
+    /// @notice Who bore the loss of a step, USDC 1e18. `loss` is the sum of the parts, each of which is what has moved; it is the step's
+    ///         fraction of the negative equity but for the rounding of the parts to units of their tokens.
     event LossAllocated(
         uint256 indexed account, uint256 loss, uint256 insurance, uint256 winners, uint256 deposits, uint256 uncovered
     );
@@ -51,7 +55,6 @@ interface ILiquidation {
     error Liquidation_DustRemains(uint256 fraction, uint256 maxFraction);
     error Liquidation_PaidAboveMax(int256 paidWad, int256 maxPaid);
     error Liquidation_HealthFell(uint256 account, int256 equityWad, uint256 maintenanceWad);
-    error Liquidation_Grace(uint256 liveAt, uint256 nowAt);
     error Liquidation_NoFlagChange(uint256 account);
     error Liquidation_InsuranceLocked(uint256 account);
 
@@ -80,7 +83,7 @@ interface ILossAllocation {
         uint256 uncovered;
     }
 
-    /// @notice Allocates the loss of a step of `fraction` of an account with negative equity, before the slice is taken.
+    /// @notice Allocates the loss of a step of `fraction` (1e18) of an account whose `equity` (USDC 1e18) is negative, before the slice is taken.
     /// @return loss Who bore it. @return writtenOff Units of debt written off, by token held other than the quote token, lowest id first.
     function allocate(uint256 account, uint256 fraction, int256 equity)
         external

@@ -31,7 +31,8 @@ interface IListing {
         uint96 openInterestCap;
     }
 
-    /// @param premiumCap 1e9 = 100%: bounds the premium in mark and funding. @param fundingCap 1e9 a year-hour: per hour.
+    /// @param premiumCap 1e9 = 100% of the index: bounds the premium in mark and funding.
+    /// @param fundingCap 1e9 = 100% of the index: bounds the funding of an hour.
     /// @param sampleWindow Seconds over which samples average. @param fundingPeriod Seconds over which a premium is paid.
     /// @param maxQuoteAge Seconds. @param maxSpread 1e6. @param minQuotes Signers a sample needs.
     struct PremiumConfig {
@@ -88,31 +89,40 @@ interface IListing {
     /// @notice Lists a token; the first is the quote token (id 0, asset 0).
     function listToken(address token, TokenConfig calldata config) external returns (uint8 id);
 
+    /// @notice Sets a listed token's caps and interest; interest until now is accrued at the old ones. The asset stays.
     function setTokenConfig(uint8 id, TokenConfig calldata config) external;
 
     /// @notice Lists a market. The instrument number is kind << 28 | asset << 20 | number; kinds: 1 spot, 2 perpetual.
     function listMarket(uint32 instrument, string calldata symbol, MarketConfig calldata config) external;
 
+    /// @notice Sets a listed market's parameters; positions larger or smaller than they allow now stay.
     function setMarketConfig(uint32 instrument, MarketConfig calldata config) external;
 
     /// @notice A market in reduce-only status lets positions shrink and nothing grow.
     function setMarketStatus(uint32 instrument, bool reduceOnly) external;
 
+    /// @notice Sets how the premium of every perpetual is sampled, bounded and paid.
     function setPremiumConfig(PremiumConfig calldata config) external;
 
+    /// @notice Sets target, rewards and caps of liquidation.
     function setLiquidationConfig(LiquidationConfig calldata config) external;
 
+    /// @notice Admits or drops a signer of quotes.
     function setQuoter(address quoter, bool allowed) external;
 
+    /// @notice Replaces the source of prices. @dev Warning: every account is valued by it from the next call on.
     function setRouter(address router) external;
 
+    /// @notice Replaces the requirements. @dev Warning: every account is judged by it from the next call on.
     function setEngine(address engine) external;
 
+    /// @notice Names who gets trade fees and interest reserves; what is not collected yet goes to the new ones.
     function setFeeRecipients(address trade, address reserve) external;
 
     /// @notice The guardian stops what raises risk, 72 hours from now at most; only the governor lifts or shortens a pause.
     function pause(uint40 until) external;
 
+    /// @notice Ends a pause.
     function unpause() external;
 
     /// @notice Sends trade fees and interest reserves to their named recipients. Open to all.

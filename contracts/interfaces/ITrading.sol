@@ -30,6 +30,8 @@ interface ITrading {
         uint64 time;
     }
 
+    /// @notice Two orders traded. @param takerSize Units, 1e18; positive: the taker bought. @param price The maker's limit, USDC 1e18.
+    /// @param makerFee, takerFee USDC units.
     event Filled(
         uint32 indexed instrument,
         uint256 indexed maker,

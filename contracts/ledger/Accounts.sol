@@ -25,6 +25,10 @@ abstract contract Accounts is Gate {
         return _ownerOf(account) == who || _isOperator(account, who);
     }
 
+    function _isNonceCancelled(uint256 account, uint256 nonce) internal view returns (bool) {
+        return (_cancelled[account][nonce >> 8] >> (nonce & 0xff)) & 1 != 0;
+    }
+
     /// @dev Charges what an operator lost against the mark and in fees to its budget of the day.
     function _spendBudget(uint256 account, address operator, uint256 lossWad) internal {
         OperatorGrant storage grant = _operators[account][operator];

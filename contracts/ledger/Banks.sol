@@ -48,19 +48,19 @@ abstract contract Banks is Accounts {
     function _move(uint256 account, uint8 token, int256 amount) internal {
         if (amount == 0) return;
         Bank storage bank = _banks[token];
-        (uint256 depositIndex, uint256 borrowIndex) = _accrue(bank);
+        (uint256 depositIndex, uint256 borrowIndex) = Interest.indices(bank);
         _change(account, token, bank, amount, depositIndex, borrowIndex);
-        _updateRates(token, bank, depositIndex, borrowIndex);
+        _saveIndices(token, bank, depositIndex, borrowIndex);
     }
 
     /// @dev Changes two balances of one token, in this order; the bank's rates are set once.
     function _moveTwo(uint256 first, int256 firstAmount, uint256 second, int256 secondAmount, uint8 token) internal {
         if (firstAmount == 0 && secondAmount == 0) return;
         Bank storage bank = _banks[token];
-        (uint256 depositIndex, uint256 borrowIndex) = _accrue(bank);
+        (uint256 depositIndex, uint256 borrowIndex) = Interest.indices(bank);
         _change(first, token, bank, firstAmount, depositIndex, borrowIndex);
         _change(second, token, bank, secondAmount, depositIndex, borrowIndex);
-        _updateRates(token, bank, depositIndex, borrowIndex);
+        _saveIndices(token, bank, depositIndex, borrowIndex);
     }
 
     function _change(
@@ -130,7 +130,7 @@ abstract contract Banks is Accounts {
         returns (uint256 fromDeposits, uint256 uncovered)
     {
         Bank storage bank = _banks[token];
-        (uint256 depositIndex, uint256 borrowIndex) = _accrue(bank);
+        (uint256 depositIndex, uint256 borrowIndex) = Interest.indices(bank);
         int256 shares = _sharesOf(account, token);
         uint256 debtShares = uint256(-shares);
         uint256 debt = Rounding.mulDivUp(debtShares, borrowIndex, WAD);
@@ -144,12 +144,11 @@ abstract contract Banks is Accounts {
         uncovered = rest > reserves ? rest - reserves : 0;
         if (fromDeposits != 0) {
             depositIndex = Rounding.mulDivDown(depositIndex, deposits - fromDeposits, deposits);
-            bank.depositIndex = uint72(depositIndex); // lower than it was
         }
         if (uncovered != 0) bank.uncovered += uint128(uncovered);
         bank.borrowShares -= uint128(burnt);
         _save(account, token, shares + int256(burnt));
-        _updateRates(token, bank, depositIndex, borrowIndex);
+        _saveIndices(token, bank, depositIndex, borrowIndex);
     }
 
     /// @dev What is the protocol's own: interest reserves, uncollected fees and rounding. By definition
@@ -181,7 +180,9 @@ abstract contract Banks is Accounts {
         if (borrows > bank.borrowCap) revert Ledger_BorrowCap(bank.token, borrows, bank.borrowCap);
     }
 
-    function _requireSupplyCap(Bank storage bank) internal view {
+    /// @dev Refuses deposits beyond the cap, whichever way they come; where they did not grow since `sharesBefore`, a lowered cap stops nobody.
+    function _requireSupplyCap(Bank storage bank, uint256 sharesBefore) internal view {
+        if (bank.depositShares <= sharesBefore) return;
         uint256 deposits = Rounding.mulDivDown(bank.depositShares, bank.depositIndex, WAD);
         if (deposits > bank.supplyCap) revert Ledger_SupplyCap(bank.token, deposits, bank.supplyCap);
     }
@@ -191,20 +192,17 @@ abstract contract Banks is Accounts {
         emit InsuranceSet(insurance);
     }
 
-    function _accrue(Bank storage bank) internal returns (uint256 depositIndex, uint256 borrowIndex) {
-        (depositIndex, borrowIndex) = Interest.indices(bank);
-        if (bank.updatedAt != uint32(block.timestamp)) {
-            bank.depositIndex = uint72(depositIndex);
-            bank.borrowIndex = uint72(borrowIndex);
-            bank.updatedAt = uint32(block.timestamp);
-        }
-    }
-
-    /// @dev Sets the rates for the bank's present utilisation.
-    function _updateRates(uint8 token, Bank storage bank, uint256 depositIndex, uint256 borrowIndex) internal {
+    /// @dev Keeps the indices as of now and the rates for the bank's present utilisation; silent where nothing is new.
+    function _saveIndices(uint8 token, Bank storage bank, uint256 depositIndex, uint256 borrowIndex) internal {
         (uint256 depositRate, uint256 borrowRate) = Interest.rates(bank, depositIndex, borrowIndex);
+        bool known = bank.updatedAt == uint32(block.timestamp) && bank.depositIndex == depositIndex
+            && bank.borrowIndex == borrowIndex && bank.depositRate == depositRate && bank.borrowRate == borrowRate;
+        if (known) return;
+        bank.depositIndex = uint72(depositIndex); // both at most Interest.MAX_INDEX
+        bank.borrowIndex = uint72(borrowIndex);
         bank.depositRate = uint32(depositRate); // both at most Interest.MAX_RATE
         bank.borrowRate = uint32(borrowRate);
+        bank.updatedAt = uint32(block.timestamp);
         emit BankAccrued(token, depositIndex, borrowIndex, depositRate, borrowRate);
     }
 

@@ -7,9 +7,10 @@ import {LedgerStorage} from "./LedgerStorage.sol";
 
 /// @title Interest of a token bank: two indices, simple between two updates
 /// @notice deposits = floor(depositShares * depositIndex), borrows = ceil(borrowShares * borrowIndex).
-/// @dev Why reserves = held + borrows - deposits - ... never falls but by its own event, or by a unit of rounding: the borrow index is rounded up, the
-///      deposit index down, and the deposit rate is set so that deposits * depositRate <= borrows * borrowRate * (1 - reserveFactor)
-///      with borrows rounded down and deposits rounded up. Both grow linearly until the next update, so the inequality stays true.
+/// @dev Why reserves = held + borrows - deposits - ... never falls but by its own event, or by a unit of rounding: the borrow index is
+///      rounded up, the deposit index down, and the deposit rate is set so that deposits * depositRate <= borrows * borrowRate *
+///      (1 - reserveFactor) with borrows rounded down and deposits rounded up. Both grow linearly until the next update, so the
+///      inequality stays true.
 library Interest {
     /// @dev Largest borrow rate a curve may reach: the uint32 of the bank's slot.
     uint256 internal constant MAX_RATE = type(uint32).max;

@@ -10,7 +10,7 @@ import {E9} from "../libraries/Constants.sol";
 /// @dev Every contract that runs over it inherits this first and adds no storage of its own: the modules are called by
 ///      delegatecall, so the layouts must be the same. AccessManaged's authority takes slot 0.
 abstract contract LedgerStorage is AccessManaged {
-    /// @dev 26 bytes. `tokens`: bit t is set where the balance of token t is not zero.
+    /// @dev 21 bytes. `tokens`: bit t is set where the balance of token t is not zero.
     struct Header {
         uint32 tokens;
         uint8 linears; // entries held: the first `linears` of sizes and quotes

@@ -97,7 +97,7 @@ abstract contract LedgerViews is IClearinghouse, Custody {
 
     /// @inheritdoc IOrderViews
     function isCancelled(uint256 account, uint256 nonce) external view returns (bool) {
-        return (_cancelled[account][nonce >> 8] >> (nonce & 0xff)) & 1 != 0;
+        return _isNonceCancelled(account, nonce);
     }
 
     /// @inheritdoc IOrderViews

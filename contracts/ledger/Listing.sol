@@ -71,7 +71,7 @@ contract Listing is IListing, Banks {
         uint256 highest = uint256(config.baseRate) + config.kinkSlope + config.maxSlope;
         _requireAtMost("highestRate", highest, Interest.MAX_RATE * SECONDS_PER_YEAR * E6 / RATE_SCALE);
         Bank storage bank = _banks[id];
-        (uint256 depositIndex, uint256 borrowIndex) = _accrue(bank);
+        (uint256 depositIndex, uint256 borrowIndex) = Interest.indices(bank);
         bank.reserveFactor = config.reserveFactor;
         bank.kink = config.kink;
         bank.baseRate = config.baseRate;
@@ -79,7 +79,7 @@ contract Listing is IListing, Banks {
         bank.maxSlope = config.maxSlope;
         bank.supplyCap = config.supplyCap;
         bank.borrowCap = config.borrowCap;
-        _updateRates(id, bank, depositIndex, borrowIndex);
+        _saveIndices(id, bank, depositIndex, borrowIndex);
         emit TokenConfigSet(id, config);
     }
 
@@ -233,7 +233,7 @@ contract Listing is IListing, Banks {
         if (_tradeFeeRecipient == address(0)) revert Listing_NoRecipient();
         uint8 id = _idOf(token);
         Bank storage bank = _banks[id];
-        (uint256 depositIndex, uint256 borrowIndex) = _accrue(bank);
+        (uint256 depositIndex, uint256 borrowIndex) = Interest.indices(bank);
         uint256 liquid = _available(bank, id);
         uint256 reserves = _reserves(bank, depositIndex, borrowIndex);
         // an uncovered loss is the first claim on the reserves; after one, even fees may not be there any more
@@ -242,7 +242,7 @@ contract Listing is IListing, Banks {
         uint256 interest = left > bank.fees ? Rounding.min(_spendable(left - bank.fees), liquid - fees) : 0;
         bank.fees -= uint128(fees);
         bank.held -= uint128(fees + interest);
-        _updateRates(id, bank, depositIndex, borrowIndex);
+        _saveIndices(id, bank, depositIndex, borrowIndex);
         emit FeesCollected(token, _tradeFeeRecipient, fees);
         emit ReservesCollected(token, _reserveRecipient, interest);
         if (fees != 0) IERC20(token).safeTransfer(_tradeFeeRecipient, fees);

@@ -2,14 +2,15 @@
 pragma solidity 0.8.30;
 
 import {ILiquidation} from "../interfaces/ILiquidation.sol";
-import {E9, QUOTE, WAD} from "../libraries/Constants.sol";
+import {E9, WAD} from "../libraries/Constants.sol";
 import {Valuation} from "./Valuation.sol";
 
 /// @title The accounts a call changes, and what they were before it
 /// @notice The first change of an account in a call copies its packed words to transient storage. At the end of the outermost call each is
 ///         checked once, and where the rule compares before with after, both are valued with the same prices (I4).
 /// @dev Transient layout, from base = keccak256(account, seed): base holds the marks, base + 1 the fees paid, base + 2 + i the word at
-///      slot offset i of `LedgerStorage.Account`. The list of touched accounts starts at LIST.
+///      slot offset i of `LedgerStorage.Account`, base + LOWEST and base + HIGHEST the bounds of slices. The list of touched accounts
+///      starts at LIST.
 abstract contract Touched is Valuation {
     uint256 internal constant TOUCHED = 1;
     /// @dev The account took a slice as a liquidator: it needs initial margin and may not lose equity, pause or not.
@@ -31,10 +32,8 @@ abstract contract Touched is Valuation {
 
     function _touch(uint256 account, uint256 marks) internal {
         uint256 base = _base(account);
-        uint256 found = _tload(base);
-        if (found & marks == marks && found != 0) return;
         // an account that did something else before is not excused as a liquidator's
-        if (found != 0) return;
+        if (_tload(base) != 0) return;
         _tstore(base, marks | TOUCHED);
         _tstore(base + LOWEST, 0);
         uint256 count = _touchedCount;
@@ -95,10 +94,6 @@ abstract contract Touched is Valuation {
         _tstore(slot, _tload(slot) + feeWad);
     }
 
-    function _feesOf(uint256 account) internal view returns (uint256) {
-        return _tload(_base(account) + FEES);
-    }
-
     /// @dev Takes the last touched account off the list and forgets its marks; zero accounts left: returns false.
     function _popTouched() internal returns (bool any, uint256 account, uint256 marks, uint256 fees) {
         uint256 count = _touchedCount;
@@ -131,7 +126,7 @@ abstract contract Touched is Valuation {
         }
     }
 
-// ------------------------------------------------------------ flag
+    // ------------------------------------------------------------ flag
 
     /// @dev Equity at or above the target health factor: the only way a flag clears.
     function _isAtTarget(Health memory health) internal view returns (bool) {

@@ -173,11 +173,12 @@ contract LiquidationEngine is ILiquidation, PerpBook {
 
     /// @dev Seconds the reward's clock has run: it starts anew when a sequencer's grace period ends.
     function _elapsed(uint256 flaggedAt) private view returns (uint256) {
-        // the first step flags by itself; in the grace period there are no prices to come this far with
+        // the first step flags by itself
         if (flaggedAt == 0 || flaggedAt == block.timestamp) return 0;
         uint256 liveAt = IOracleRouter(_router).liveSince();
-        if (liveAt > block.timestamp) revert Liquidation_Grace(liveAt, block.timestamp);
-        return block.timestamp - (flaggedAt > liveAt ? flaggedAt : liveAt);
+        uint256 start = flaggedAt > liveAt ? flaggedAt : liveAt;
+        // in the grace period prices revert; those that this block had before its feed changed start no clock
+        return block.timestamp > start ? block.timestamp - start : 0;
     }
 
     function _grossOf(IMarginEngine.Portfolio memory portfolio) private pure returns (uint256 gross) {

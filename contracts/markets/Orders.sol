@@ -44,8 +44,4 @@ abstract contract Orders is PerpBook {
         }
         revert ITrading.Trade_BadSignature(account, hash);
     }
-
-    function _isNonceCancelled(uint256 account, uint256 nonce) internal view returns (bool) {
-        return (_cancelled[account][nonce >> 8] >> (nonce & 0xff)) & 1 != 0;
-    }
 }

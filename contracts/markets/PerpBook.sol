@@ -221,8 +221,9 @@ abstract contract PerpBook is Touched {
 
     /// @dev Forgives up to `lossWad` of an open position's negative profit and takes as much from the market's winners: open longs, open
     ///      shorts and claims, each group in proportion to its profit, each side per unit of size. The loser itself is left out: its
-    ///      position of its side, its claim by netting it with the loss. Others' profits add up to the pool plus the loser's loss, so winners can always bear it; what is returned falls short of
-    ///      `lossWad` by rounding only: less than the open interest times 1e-12, in USDC.
+    ///      position of its side, its claim by netting it with the loss. Others' profits add up to the pool plus the loser's
+    ///      loss, so winners can always bear it; what is returned falls short of `lossWad` by rounding only: less than the open interest
+    ///      times 1e-12, in USDC.
     function _haircut(Book memory book, uint256 account, uint256 lossWad) internal returns (uint256 taken) {
         uint256 total = book.sums.openInterest;
         int256 worth = int256(_cashInClaim(book, account));

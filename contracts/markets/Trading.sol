@@ -77,12 +77,22 @@ contract Trading is ITrading, Orders, Premium {
         if (words.linears == 0) return;
         Prices memory prices = _readPrices(_assetsOf(words));
         int256 equity = _evaluate(words, prices).equity;
-        if (equity < 0) revert Trade_SettleInsolvent(account, equity);
+        bool settled = equity >= 0;
         for (uint256 i; i < words.linears; ++i) {
             (uint32 instrument,) = LinearBook.decode(words.sizes[i >> 1], i);
-            if (!Instrument.isClaim(instrument)) _settleMarket(account, instrument, prices);
-            else if (_isClosed(words, instrument)) _settleMarket(account, Instrument.market(instrument), prices);
+            bool claim = Instrument.isClaim(instrument);
+            if (equity < 0) {
+                // what a pool owes an insolvent account repays its lenders; its losses go through liquidation
+                if (!claim) continue;
+                _settleClaimOf(account, Instrument.market(instrument));
+                settled = true;
+            } else if (!claim) {
+                _settleMarket(account, instrument, prices);
+            } else if (_isClosed(words, instrument)) {
+                _settleClaimOf(account, Instrument.market(instrument));
+            }
         }
+        if (!settled) revert Trade_SettleInsolvent(account, equity);
     }
 
     /// @dev A claim whose market the account has no position in: else the position's turn settles it.
@@ -95,10 +105,15 @@ contract Trading is ITrading, Orders, Premium {
     }
 
     function _settleMarket(uint256 account, uint32 instrument, Prices memory prices) private {
-        LinearBook.Entry memory entry = LinearBook.find(_accounts[account], instrument);
-        // a claim needs no price: the market's funding waits for somebody who brings one
-        Book memory book = entry.size != 0 ? _openBook(instrument, prices) : _openClaims(instrument);
-        if (entry.size != 0) _settlePosition(book, account, entry);
+        Book memory book = _openBook(instrument, prices);
+        _settlePosition(book, account, LinearBook.find(_accounts[account], instrument));
+        _settleClaim(book, account);
+        _closeBook(book);
+    }
+
+    /// @dev A claim needs no price: the market's funding waits for somebody who brings one.
+    function _settleClaimOf(uint256 account, uint32 instrument) private {
+        Book memory book = _openClaims(instrument);
         _settleClaim(book, account);
         _closeBook(book);
     }
@@ -202,6 +217,7 @@ contract Trading is ITrading, Orders, Premium {
         (buyer.sizeBefore, seller.sizeBefore) =
             (_balanceOf(buyer.account, token) * int256(scale), _balanceOf(seller.account, token) * int256(scale));
         (uint256 quoteDebt, uint256 tokenDebt) = (_banks[QUOTE].borrowShares, _banks[token].borrowShares);
+        (uint256 quoteDeposits, uint256 tokenDeposits) = (_banks[QUOTE].depositShares, _banks[token].depositShares);
         uint256 units = uint256(buyer.change) / scale; // the lot is a multiple of the scale
         uint256 cost = Rounding.divUp(Rounding.mulDivUp(uint256(buyer.change), maker.limitPrice, WAD), QUOTE_UNIT);
         _moveTwo(buyer.account, -int256(cost), seller.account, int256(cost), QUOTE);
@@ -210,6 +226,8 @@ contract Trading is ITrading, Orders, Premium {
         seller.sizeAfter = seller.sizeBefore + seller.change;
         _requireBorrowCap(QUOTE, quoteDebt);
         _requireBorrowCap(token, tokenDebt);
+        _requireSupplyCap(_banks[QUOTE], quoteDeposits);
+        _requireSupplyCap(_banks[token], tokenDeposits);
     }
 
     // ------------------------------------------------------------ after a fill

@@ -21,9 +21,9 @@ library StandardModel {
     }
 
     /// @notice Unsettled profit that initial margin does not credit.
-    /// @dev With P the sum of the account's unsettled profits, losses apart, and C its other equity, profit counts up to C: whatever an account trades with itself
-    ///      into profit, what leaves it is at most what was put in. Settling a loss moves neither. The rule does not
-    ///      change when an account is split.
+    /// @dev With P the sum of the account's unsettled profits, losses apart, and C its other equity, profit counts up to C: whatever an
+    ///      account trades with itself into profit, what leaves it is at most what was put in. Settling a loss moves neither. The rule
+    ///      does not change when an account is split.
     function uncreditedProfit(int256 equityWad, int256 profitWad) internal pure returns (uint256) {
         if (profitWad <= 0) return 0;
         uint256 other = Rounding.positivePart(equityWad - profitWad);

@@ -298,6 +298,7 @@ def test_deposit__emits_the_state_after_it(
     chain: LocalChain, house: Contract, weth: Contract, depositor: Trader, stranger: Trader
 ) -> None:
     fund(chain, weth, stranger, 3)
+    chain.warp(1)
     receipt = chain.send(house.functions.deposit(depositor.account, weth.address, 3), stranger.address)
     assert logged(house, "Deposited", receipt) == [
         {"account": depositor.account, "token": weth.address, "from": stranger.address, "amount": 3}

@@ -130,3 +130,43 @@ def test_fill__sixteen_markets_one_of_them_with_a_claim__and_no_more(
         fill(chain, makers[0], stranger, perps[16], WAD // 10, 3_100)
     fill(chain, makers[0], stranger, perps[5], WAD // 10, 3_100)
     assert house.functions.accountOf(stranger.account).call()[1] == 17
+
+
+@pytest.mark.parametrize("price", [800, 1_090], ids=["insolvent", "solvent"])
+def test_full_account__is_checked_and_liquidated_within_the_gas(
+    chain: LocalChain,
+    house: Contract,
+    stranger: Trader,
+    perps: list[int],
+    make_account: Callable[..., Trader],
+    price: int,
+) -> None:
+    """I9: four tokens, four debts and one in USDC; sixteen positions, and a claim beside each."""
+    tokens = [spare_token(chain, symbol=f"T{i}") for i in range(8)]
+    lender = make_account(collateral={"USDC": 10_000_000}, name="lender")
+    for at, token in enumerate(tokens):
+        list_token(chain, token)
+        fund(chain, token, lender, 100 * WAD)
+        chain.send(house.functions.deposit(lender.account, token.address, 100 * WAD), lender.address)
+        if at < 4:
+            fund(chain, token, stranger, WAD)
+            chain.send(house.functions.deposit(stranger.account, token.address, WAD), stranger.address)
+    for token in tokens[4:]:
+        withdrawal = house.functions.withdraw(stranger.account, token.address, WAD // 4, stranger.address)
+        chain.send(withdrawal, stranger.address)
+    stranger.withdraw("USDC", 1_000)
+    makers = [make_account(collateral={"USDC": 100_000}, name=f"maker {i}") for i in range(2)]
+    for perp in perps[:16]:
+        fill(chain, makers[0], stranger, perp, WAD // 10)
+    chain.set_price("ETH", 3_100)
+    for perp in perps[:16]:
+        fill(chain, makers[1], stranger, perp, -WAD // 20, 3_100)
+    assert house.functions.accountOf(stranger.account).call()[1] == 32
+    checked = chain.send(house.functions.health(stranger.account), stranger.address)["gasUsed"]
+    assert checked < 1_500_000
+    chain.set_price("ETH", price)
+    assert (stranger.health.equity < 0) == (price == 800)
+    liquidator = make_account(collateral={"USDC": 1_000_000}, name="liquidator")
+    used = chain.liquidate(stranger.account, liquidator.account)["gasUsed"]
+    assert used < 5_000_000
+    print(f"health {checked:,}, liquidation {used:,}")

@@ -10,7 +10,7 @@ import pytest
 from web3.contract import Contract
 
 from ballast.errors import ContractError
-from ballast.units import WAD, account_id
+from ballast.units import QUOTE_UNIT, WAD, account_id
 from tests.contracts.liquidation.scenes import Scenes
 from tests.contracts.markets.desk import encode, reverts
 
@@ -207,6 +207,23 @@ def test_frozen__liquidator__lets_equity_go__reverts(scenes: Scenes, frozen: int
     step = scenes.liquidate_call(frozen, liquidator)
     with reverts("Ledger_EquityFell", account=liquidator):
         batch(scenes, liquidator, step, withdraw(scenes, liquidator, "USDC", 10_000 * 10**6))
+
+
+def test_frozen__liquidator__may_lose_the_rounding_and_no_more(scenes: Scenes, frozen: int, liquidator: int) -> None:
+    """A cent below what it had: what rounding may cost it in a step without reward."""
+    snapshot = scenes.chain.snapshot()
+    gained = scenes.step(frozen, liquidator).gained // QUOTE_UNIT
+    scenes.chain.revert(snapshot)
+    step = scenes.liquidate_call(frozen, liquidator)
+    for beyond, passes in ((2, False), (-2, True)):
+        now = scenes.chain.now()
+        scenes.next_block_at(now)
+        out = withdraw(scenes, liquidator, "USDC", gained + 10_000 + beyond)
+        if passes:
+            batch(scenes, liquidator, step, out)
+        else:
+            with reverts("Ledger_EquityFell", account=liquidator):
+                batch(scenes, liquidator, step, out)
 
 
 def test_frozen__liquidator__trades__reverts(scenes: Scenes, frozen: int, liquidator: int) -> None:

@@ -411,3 +411,29 @@ def test_loss__claim_of_the_loser_in_the_losing_market__is_netted_first(scenes: 
     assert out.lent("USDC", lender) <= 20
     scenes.require_books("ETH-PERP", (loser, first, second, liquidator))
     require_gone(scenes, loser)
+
+
+def test_settle__claim_of_an_account_that_interest_made_insolvent__repays_its_lenders(
+    scenes: Scenes, liquidator: int
+) -> None:
+    """Its losses it may not settle, what a pool owes it is paid: else its debt would grow beside the cash."""
+    perp = "ETH-PERP"
+    scenes.free_trading()
+    other = scenes.open("other", USDC=500_000)
+    account = scenes.borrower(owes={"USDC": 45_000}, BTC=1)
+    scenes.chain.fill(account, other, perp, 5)
+    scenes.price(ETH=2_400, BTC=40_000)
+    scenes.chain.liquidate(account, liquidator)
+    claim, debt = scenes.unsettled(account, perp), -scenes.protocol.balance(account, "USDC")
+    assert claim == pytest.approx(debt * QUOTE_UNIT, abs=10 * QUOTE_UNIT)
+    assert claim > 2_000 * WAD
+    scenes.chain.warp(3_600, refresh=True)
+    assert scenes.chain.health(account).equity < 0
+    scenes.chain.settle(account)  # nothing is in the pool yet
+    assert scenes.unsettled(account, perp) == claim
+    scenes.chain.settle(other)
+    scenes.chain.settle(account)
+    assert scenes.unsettled(account, perp) == 0
+    assert -QUOTE_UNIT * scenes.protocol.balance(account, "USDC") < WAD // 10, "an hour's interest"
+    scenes.chain.liquidate(account, liquidator)
+    assert scenes.protocol.balance(account, "USDC") == 0

@@ -51,8 +51,8 @@ NO_QUOTER = trading(
 NO_SETTLE_GUARD = trading(
     "an insolvent account is settled like any",
     TRADING,
-    "if (equity < 0) revert Trade_SettleInsolvent(account, equity);",
-    "",
+    "int256 equity = _evaluate(words, prices).equity;",
+    "int256 equity = int256(Rounding.positivePart(_evaluate(words, prices).equity));",
 )
 NO_RESTRICTION = trading(
     "a liquidator's account trades at a deviating price",

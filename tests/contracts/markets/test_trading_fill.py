@@ -145,6 +145,7 @@ def test_fill__band_wider_than_the_mark__starts_at_zero(desk: Desk, maker: int, 
     with reverts("Trade_OutsideBand", lowest=to_wad("1.2")):
         trade_at(desk, maker, taker, to_wad("1.19"))
     desk.chain.set_price("ETH", 21)
+    desk.chain.reset_slow_price("ETH")
     trade_at(desk, maker, taker, 0)
 
 

@@ -70,7 +70,7 @@ contract BanksHarness is Banks {
     {
         _start(bank);
         _banks[1].updatedAt -= elapsed;
-        (depositIndex, borrowIndex) = _accrue(_banks[1]);
+        (depositIndex, borrowIndex) = Interest.indices(_banks[1]);
         (depositRate, borrowRate) = Interest.rates(_banks[1], depositIndex, borrowIndex);
     }
 
@@ -98,11 +98,18 @@ contract BanksHarness is Banks {
         } else if (op.kind == Kind.WRITE_OFF) {
             (trace.fromDeposits, trace.uncovered) = _writeOff(op.account, 1, op.amount);
         } else {
-            _updateRates(1, bank, bank.depositIndex, bank.borrowIndex);
+            _saveIndices(1, bank, bank.depositIndex, bank.borrowIndex);
         }
         trace.shares = _sharesOf(op.account, 1);
         trace.balanceAfter = _balanceOf(op.account, 1);
         trace.later = _totals(bank);
+    }
+
+    /// @dev The indices as of now, with the rates as they were.
+    function _accrue(Bank storage bank) private {
+        (uint256 depositIndex, uint256 borrowIndex) = Interest.indices(bank);
+        (bank.depositIndex, bank.borrowIndex) = (uint72(depositIndex), uint72(borrowIndex));
+        bank.updatedAt = uint32(block.timestamp);
     }
 
     function _totals(Bank storage bank) private view returns (Totals memory totals) {
