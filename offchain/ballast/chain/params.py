@@ -255,6 +255,19 @@ class AssetParams(_Model):
     token: TokenParams
     markets: list[MarketParams]
 
+    @model_validator(mode="after")
+    def _check(self) -> AssetParams:
+        charged = [rates.initial for rates in (self.token.rates, *(m.rates for m in self.markets)) if rates is not None]
+        # what is opened at a price off by d and charged i is covered when the price is back while d < i / (1 + i)
+        unit = units.E6
+        if charged and self.feed.max_deviation * (unit + min(charged)) >= min(charged) * unit:
+            lowest = Decimal(min(charged)) / unit
+            raise ValueError(
+                f"feed.max_deviation: {Decimal(self.feed.max_deviation) / unit} lets credit be taken at a price that"
+                f" does not cover it; with an initial charge of {lowest} it is below {lowest / (1 + lowest):.4f}"
+            )
+        return self
+
 
 class NetworkParams(_Model):
     """Everything that is deployed and set on one network."""
