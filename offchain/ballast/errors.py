@@ -86,7 +86,12 @@ class TaskError(BallastError):
 
 
 class RpcError(TaskError):
-    """A node did not answer, or answered with an error."""
+    """A node did not answer, or answered with an error. ``data`` is what it adds to the error, such as
+    the bytes a call reverted with."""
+
+    def __init__(self, message: str, *, data: str = "0x") -> None:
+        self.data = data
+        super().__init__(message)
 
 
 class TransactionError(TaskError):

@@ -39,7 +39,7 @@ INVARIANTS: dict[str, str] = {
     "I3": "accounts change only by those who may, or by rule",
     "I4": "an owner's action leaves initial margin, or nothing worse",
     "I5": "liquidation only below maintenance, and only to better health",
-    "I6": "losses are recorded at once and allocated to the wei",
+    "I6": "losses are recorded at once, and each part of them has moved",
     "I7": "rounding never favours who acts",
     "I12": "the state rebuilt from logs equals the chain's",
 }

@@ -69,4 +69,5 @@ def _result(answer: Any, method: str) -> Any:
     if isinstance(error, str):
         return RpcError(f"{method}: {error}")
     data = error.get("data")
-    return RpcError(f"{method}: {error.get('message', error)}" + (f" {data}" if data else ""))
+    shown = f"{method}: {error.get('message', error)}" + (f" {data}" if data else "")
+    return RpcError(shown, data=data if isinstance(data, str) else "0x")

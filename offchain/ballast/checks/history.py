@@ -164,7 +164,7 @@ def _run_again(history: History) -> None:
 
 def _moves_something(transaction: Transaction) -> bool:
     return any(argument in event.event.args for event in transaction.events for argument in _ACCOUNT_ARGUMENTS) or bool(
-        transaction.named("BankAccrued", "InsuranceSet")
+        transaction.named("BankAccrued", "InsuranceSet", "FeesCollected")
     )
 
 

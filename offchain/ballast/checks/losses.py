@@ -66,11 +66,14 @@ def _check_parts(
 
 
 def _slack(history: History, transaction: Transaction, ledger: Ledger) -> int:
-    """What the roundings of one step come to: a unit of each token, and per unit of open interest
-    the step of a haircut. USDC, 1e18.
+    """What the roundings of one step come to: some units of USDC and two more a position (the
+    contract's own allowance), a unit of each token, and per unit of open interest the step of a
+    haircut. USDC, 1e18.
     """
     values = Values.before(transaction, history.tokens)
-    units: int = 2 * QUOTE_UNIT + (values.of_units() if values else 0)
+    emptied = [event["account"] for event in transaction.named("LossAllocated")]
+    positions = max((len(ledger.entries_of(account)) for account in emptied), default=0)
+    units: int = (4 + 2 * positions) * QUOTE_UNIT + (values.of_units() if values else 0)
     steps: int = sum(market.open_interest * _HAIRCUT_QUANTUM // WAD + 1 for market in ledger.markets.values())
     return units + steps
 

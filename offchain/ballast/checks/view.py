@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ballast.chain.artifacts import artifact
+from ballast.chain.reverts import decode_revert
 from ballast.checks.batch import Batch
 from ballast.checks.codec import Codec
 from ballast.errors import RpcError
@@ -74,14 +75,21 @@ class ChainView:
 
     # -------------------------------------------------------------- views
 
-    def ask(
-        self, questions: Sequence[Question], block: int, *, sender: str | None = None
-    ) -> list[tuple[Any, ...] | None]:
+    def ask(self, questions: Sequence[Question], block: int) -> list[tuple[Any, ...] | None]:
         """Answers of views of the Clearinghouse at a block; ``None`` where one reverts."""
-        raw = self.call([(self.house, self.codec.encode(*question)) for question in questions], block, sender)
+        raw = self.call([(self.house, self.codec.encode(*question)) for question in questions], block)
         return [
             None if answer is None else self.codec.answer(name, answer)
             for (name, _), answer in zip(questions, raw, strict=True)
+        ]
+
+    def refusals(self, questions: Sequence[Question], block: int, *, sender: str) -> list[str | None]:
+        """Names of the errors that calls of the Clearinghouse revert with at a block; ``None`` where one does not."""
+        calls = [{"from": sender, "to": self.house, "data": self.codec.encode(*question)} for question in questions]
+        found = self.batch.many([("eth_call", [call, hex(block)]) for call in calls])
+        return [
+            decode_revert(bytes.fromhex(answer.data.removeprefix("0x"))).name if isinstance(answer, RpcError) else None
+            for answer in found
         ]
 
     def must(self, questions: Sequence[Question], block: int) -> list[tuple[Any, ...]]:
@@ -93,10 +101,9 @@ class ChainView:
             answers.append(answer)
         return answers
 
-    def call(self, calls: Sequence[tuple[str, str]], block: int, sender: str | None = None) -> list[str | None]:
+    def call(self, calls: Sequence[tuple[str, str]], block: int) -> list[str | None]:
         """Raw answers of calls ``(to, data)``; ``None`` where one reverts."""
-        extra = {} if sender is None else {"from": sender}
-        requests = [("eth_call", [{"to": to, "data": data, **extra}, hex(block)]) for to, data in calls]
+        requests = [("eth_call", [{"to": to, "data": data}, hex(block)]) for to, data in calls]
         return [None if isinstance(found, RpcError) else found for found in self.batch.many(requests)]
 
     def held_by_vault(self, tokens: Iterable[str], block: int) -> list[int]:

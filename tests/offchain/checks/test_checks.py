@@ -22,7 +22,9 @@ from ballast.checks.markets import check_markets
 from ballast.checks.rounding import check_rounding
 from ballast.checks.view import ChainView
 from ballast.units import WAD
+from tests.contracts.liquidation.test_liquidation_guards import NO_HEALTH
 from tests.offchain.checks.conftest import Scene
+from tests.support.mutants import planted
 
 
 def test_check_all__what_really_happened__holds(scene: Scene) -> None:
@@ -328,3 +330,17 @@ def test_check_all__stale_prices__does_not_break() -> None:
         assert all(verdict.held for verdict in verdicts.values())
         assert "no usable price" in verdicts["I1"].detail
         assert "without a usable price" in verdicts["I7"].detail
+
+
+def test_liquidations__healthy_accounts_that_can_be_taken__are_found() -> None:
+    """The contract judges by initial margin: a stranger without money is refused all the same, for another reason."""
+    with planted(NO_HEALTH), LocalChain() as chain:
+        chain.open("lender", collateral={"USDC": "100000"})
+        borrower = chain.open("borrower", collateral={"ETH": "10"})
+        chain.withdraw(borrower, "USDC", "23000")
+        chain.set_price("ETH", "2800")
+        health = chain.health(borrower)
+        assert health.maintenance < health.equity < health.initial
+        verdict = check_all(chain.protocol)["I5"]
+        assert not verdict.held
+        assert "ends with Ledger_BelowInitialMargin" in verdict.detail
