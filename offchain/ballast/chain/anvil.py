@@ -370,7 +370,7 @@ class Anvil:
                 process.stdin.close()
 
     def _wait_until_ready(self) -> bool:
-        """True once the node answers with its chain id; False when it has ended."""
+        """True once the node answers with its chain id, on its socket too; False when it has ended."""
         assert self._process is not None
         seconds = FORK_START_SECONDS if self._fork_url else START_SECONDS
         deadline = time.monotonic() + seconds
@@ -384,6 +384,9 @@ class Anvil:
                 continue
             if not self.running:
                 return False
+            if self._wants_ipc and not self.ipc_path.is_socket():
+                time.sleep(0.02)
+                continue
             if self.chain_id is None:
                 self.chain_id = answered
             return True

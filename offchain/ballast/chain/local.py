@@ -383,6 +383,9 @@ class LocalChain(LocalNode):
             self.refresh_prices()
 
     def _forget(self) -> None:
+        if self._holds:
+            # a time that was set for a block that was never mined would outlive the state
+            self.rpc("evm_setNextBlockTimestamp", self.now())
         self._funded.clear()
         self._allowed.clear()
         self._ticks.clear()

@@ -16,8 +16,8 @@ from ballast.errors import ContractError, RpcError
 __all__ = ["LocalNode"]
 
 _GAS = 12_000_000
-#: What anvil says after half a minute where it missed a transaction's block, or its miner the
-#: transaction: about once in 50,000.
+#: What anvil says after half a minute where it lost a transaction or missed its block: about once in
+#: 50,000.
 _UNCONFIRMED = "confirmation timeout"
 
 
@@ -44,25 +44,28 @@ class LocalNode:
 
     def send_raw(self, to: str, data: str, sender: str, *, value: int = 0, gas: int = _GAS) -> TxReceipt:
         """As ``send``, of encoded call data."""
-        request = {"from": sender, "to": to, "data": data, "value": hex(value), "gas": hex(gas)}
+        nonce = self.rpc("eth_getTransactionCount", sender, "pending")
+        request = {"from": sender, "to": to, "data": data, "value": hex(value), "gas": hex(gas), "nonce": nonce}
         try:
             raw = self.rpc("eth_sendTransactionSync", request)
         except RpcError as error:
             if _UNCONFIRMED not in str(error):
                 raise
-            raw = self._mine_last(sender)
+            raw = self._confirm(request)
         receipt = self._receipt(raw)
         if receipt["status"] != 1:
             raise self._reason(receipt)
         return receipt
 
-    def _mine_last(self, sender: str) -> dict[str, Any]:
-        """The receipt of the sender's last transaction, which a block is mined for where there is none."""
-        mined, sent = (int(self.rpc("eth_getTransactionCount", sender, tag), 16) for tag in ("latest", "pending"))
-        if sent > mined:
+    def _confirm(self, request: dict[str, str]) -> dict[str, Any]:
+        """The receipt of a transaction that the node was given and said nothing of: it is mined, waits
+        in the pool, or is gone."""
+        sent = self.rpc("eth_getTransactionBySenderAndNonce", request["from"], request["nonce"])
+        if sent is None:
+            return dict(self.rpc("eth_sendTransactionSync", request))
+        if sent["blockNumber"] is None:
             self.rpc("evm_mine")
-        last = self.rpc("eth_getTransactionBySenderAndNonce", sender, hex(sent - 1))
-        return dict(self.rpc("eth_getTransactionReceipt", last["hash"]))
+        return dict(self.rpc("eth_getTransactionReceipt", sent["hash"]))
 
     def _receipt(self, raw: dict[str, Any]) -> TxReceipt:
         """The fields of a receipt as web3 gives them."""

@@ -49,7 +49,8 @@ def connect(url: str | Path, *, timeout: float = DEFAULT_TIMEOUT) -> Web3:
         w3.eth.chain_id  # noqa: B018 - asks the node
     except (OSError, ValueError, Web3Exception) as error:
         raise UsageError(
-            f"rpc {hide_secrets(text)}: no node answers there ({_words(error)}); start one or give another URL"
+            f"rpc {hide_secrets(text)}: no node answers there ({_words(error)}); start one (`ballast up`),"
+            " or name another with --rpc or BALLAST_RPC"
         ) from None
     return w3
 

@@ -6,6 +6,7 @@ There is no way to hand over a raw key on a command line.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -28,6 +29,8 @@ __all__ = [
     "load_keystore",
     "open_keystore",
 ]
+
+_RAW_KEY = re.compile(r"(0x)?[0-9a-fA-F]{64}")
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,8 @@ def load_keystore(account: str, *, ape_folder: Path | None = None) -> tuple[Path
     ``UsageError`` where there is none, or it is not a keystore.
     """
     folder = ape_folder if ape_folder is not None else Path.home() / ".ape" / "accounts"
+    if _RAW_KEY.fullmatch(account):  # not to be repeated, here or in a log
+        raise UsageError("account: a raw private key is never taken; give a keystore file or an alias of ape accounts")
     path = Path(account)
     if not path.is_file():
         path = folder / f"{account}.json"

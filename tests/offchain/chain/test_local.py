@@ -154,12 +154,18 @@ def test_held__whatever_is_sent__time_stands_until_it_is_moved() -> None:
         chain.advance(900)
         chain.mine(3, seconds=7)
         assert chain.now() == 1_700_000_921
+        snapshot = chain.snapshot()
+        chain.rpc("evm_setNextBlockTimestamp", 1_700_009_999)
+        chain.revert(snapshot)
+        chain.set_price("ETH", "2997")
+        assert chain.now() == 1_700_000_921, "a time set for a block that was not mined is gone"
         hashes = [chain.w3.eth.get_block("latest")["hash"]]
     with LocalChain(held_at=1_700_000_000) as chain:
         for price in ("2999", "2998"):
             chain.set_price("ETH", price)
         chain.advance(900)
         chain.mine(3, seconds=7)
+        chain.set_price("ETH", "2997")
         hashes.append(chain.w3.eth.get_block("latest")["hash"])
     assert hashes[0] == hashes[1]
 
@@ -169,22 +175,24 @@ def test_held__a_node_that_runs_already__is_refused(chain: LocalChain) -> None:
         LocalChain(url=chain.url, held_at=1_700_000_000)
 
 
-@pytest.mark.parametrize("mines", [True, False], ids=["notice lost", "transaction left in the pool"])
+@pytest.mark.parametrize("fate", ["mined", "left in the pool", "gone"])
 def test_send__node_does_not_confirm__finds_the_receipt(
-    chain: LocalChain, monkeypatch: pytest.MonkeyPatch, mines: bool
+    chain: LocalChain, monkeypatch: pytest.MonkeyPatch, fate: str
 ) -> None:
     """Anvil loses one in some ten thousand."""
     genuine = chain.rpc
+    tries = []
 
     def rpc(method: str, *params: Any) -> Any:
-        if method != "eth_sendTransactionSync":
+        if method != "eth_sendTransactionSync" or tries:
             return genuine(method, *params)
-        sent = genuine("eth_sendTransaction", *params)
-        while mines and genuine("eth_getTransactionReceipt", sent) is None:
+        tries.append(params)
+        sent = None if fate == "gone" else genuine("eth_sendTransaction", *params)
+        while fate == "mined" and genuine("eth_getTransactionReceipt", sent) is None:
             time.sleep(0.001)
         raise RpcError("eth_sendTransactionSync: {'code': -32603, 'message': 'Transaction confirmation timeout'}")
 
-    genuine("evm_setAutomine", mines)
+    genuine("evm_setAutomine", fate != "left in the pool")
     monkeypatch.setattr(chain, "rpc", rpc)
     try:
         receipt = chain.set_price("ETH", "2999")

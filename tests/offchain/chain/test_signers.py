@@ -56,6 +56,14 @@ def test_load_keystore__unknown_alias__lists_those_there(keystore: dict[str, Any
         load_keystore("nobody", ape_folder=tmp_path)
 
 
+@pytest.mark.parametrize("prefix", ["", "0x"])
+def test_load_keystore__raw_key__is_not_repeated(prefix: str, tmp_path: Path) -> None:
+    key = "ab" * 32
+    with pytest.raises(UsageError, match="a raw private key is never taken") as caught:
+        load_keystore(prefix + key, ape_folder=tmp_path)
+    assert key not in str(caught.value)
+
+
 def test_open_keystore__wrong_passphrase__says_so(keystore: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="wrong passphrase"):
         open_keystore(tmp_path / "key.json", keystore, "other")
