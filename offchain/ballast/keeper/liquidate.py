@@ -210,7 +210,6 @@ _PASSING = {
     "Liquidation_Healthy": "healthy on a closer look",
     "Liquidation_Step": "somebody else has just taken a step",
     "Liquidation_InsuranceLocked": "its owner acted in this block; insurance pays from the next",
-    "Liquidation_Grace": "the sequencer's grace period is running",
 }
 
 

@@ -204,6 +204,9 @@ class KeeperSettings(BaseSettings):
             if found:
                 values[name] = found
                 origin[name] = f"environment: {_PREFIX}{name.upper()}"
+        for variable in os.environ:
+            if variable.startswith(_PREFIX) and variable.removeprefix(_PREFIX).lower() not in cls.model_fields:
+                raise UsageError(f"environment: {variable}: unknown; a keeper has {', '.join(cls.model_fields)}")
         for name, option in options.items():
             if option is not None:
                 values[name] = option

@@ -81,6 +81,13 @@ def test_load__wrong_variable_or_option__is_named(monkeypatch: pytest.MonkeyPatc
         KeeperSettings.load()
 
 
+def test_load__variable_that_is_none__is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was meant would be lost without a word."""
+    monkeypatch.setenv("BALLAST_KEEPER_MIN_PROFIT", "5")
+    with pytest.raises(UsageError, match=r"^environment: BALLAST_KEEPER_MIN_PROFIT: unknown; .*min_profit_usdc"):
+        KeeperSettings.load()
+
+
 def test_load__no_such_file__says_how_to_get_one(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="`ballast keeper init` writes one"):
         KeeperSettings.load(tmp_path / "keeper.toml")
