@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import signal
 import sys
+import tempfile
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -112,9 +112,13 @@ def _require_writable(path: Path) -> None:
     """Before the work is done, not after."""
     if path.is_dir():
         raise UsageError(f"{path}: is a folder; name a file in it")
-    folder = next(parent for parent in (path.resolve(), *path.resolve().parents) if parent.exists())
-    if not (folder.is_dir() or folder == path.resolve()) or not os.access(folder, os.W_OK):
-        raise UsageError(f"{path}: cannot be written; name another place")
+    folder = next(parent for parent in path.resolve().parents if parent.exists())
+    try:
+        # asked of the system itself: permissions do not say it all
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError:
+        raise UsageError(f"{path}: cannot be written; name another place") from None
 
 
 class _Stop:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from decimal import Decimal
 
+from ballast import units
 from ballast.chain.params import AssetParams, NetworkParams
 from ballast.errors import UsageError
 from ballast.market import PricePath
 
 __all__ = ["listed_prices", "params_for"]
+
+_DAY = 86_400
 
 
 def listed_prices(symbols: Collection[str] | None = None) -> dict[str, Decimal]:
@@ -32,6 +35,7 @@ def params_for(path: PricePath) -> NetworkParams:
     for asset in params.assets[1:]:
         if asset.symbol in path.symbols:
             _require_bounds(asset, lowest[asset.symbol], highest[asset.symbol])
+            _require_steps(asset, path)
             feed = asset.feed.model_copy(update={"price": path.start[asset.symbol]})
             assets.append(asset.model_copy(update={"feed": feed}))
     return params.model_copy(update={"assets": assets})
@@ -45,3 +49,19 @@ def _require_bounds(asset: AssetParams, lowest: Decimal, highest: Decimal) -> No
                 f"{asset.symbol}: a price of {price:f} USD is outside its feed's bounds, above"
                 f" {feed.min_answer:f} and below {feed.max_answer:f}; are the prices in USD?"
             )
+
+
+def _require_steps(asset: AssetParams, path: PricePath) -> None:
+    """Refuses a move within a day that the router's hard bounds would: the slow price cannot follow it."""
+    factor = Decimal(asset.feed.hard_factor) / units.E6
+    for at, point in enumerate(path.points):
+        price = point.prices[asset.symbol]
+        for earlier in reversed(path.points[:at]):
+            if point.seconds - earlier.seconds > _DAY:
+                break
+            before = earlier.prices[asset.symbol]
+            if not before < price * factor or not price < before * factor:
+                raise UsageError(
+                    f"{asset.symbol}: goes from {before:f} to {price:f} USD within a day ({point.label}); the protocol"
+                    f" takes no price {factor:f} times off its slow price: leave the day or the coin out"
+                )

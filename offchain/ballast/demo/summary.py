@@ -43,6 +43,7 @@ def result_rows(outcome: Outcome) -> list[tuple[str, str]]:
         ("positions closed (USDC notional)", shown_money(found.positions_closed)),
         ("liquidator profit after gas (USDC)", shown_money(found.profit)),
         ("  its gas (USDC)", shown_money(found.liquidation_gas.cost)),
+        ("  what it took, until it was sold (USDC)", shown_money(found.holding)),
         ("insurance used (USDC)", shown_money(found.insurance_used)),
         ("bad debt (USDC)", shown_money(found.bad_debt)),
     ]

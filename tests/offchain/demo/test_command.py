@@ -18,6 +18,8 @@ from tests.offchain.commands.shell import Shell, shell
 __all__ = ["shell"]
 
 COMMAND = [sys.executable, "-c", "from ballast.cli import main; main()", "demo"]
+#: Invented prices: a fall by a third on 2031-05-03.
+EXAMPLE = Path(__file__).parents[3] / "examples" / "prices.csv"
 HEADER = "date,symbol,open,high,low,close,volume"
 
 
@@ -97,6 +99,20 @@ def test_demo__fast__report_is_there_and_needs_no_network(
 
 
 @pytest.mark.e2e
+def test_demo__prices_of_a_file__liquidates_on_the_day_of_the_fall(tmp_path: Path) -> None:
+    command = [*COMMAND, "--fast", "--prices", str(EXAMPLE), "--json", "demo.json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr + done.stdout
+    found = json.loads((tmp_path / "demo.json").read_text())
+    assert all(found["invariants"].values())
+    assert "2031-05-03" in found["liquidation_days"]
+    assert found["bad_debt"] > 0
+    assert found["bad_debt"] == round(found["bad_debt"], 2), "to the cent"
+    assert found["bad_debt"] == pytest.approx(sum(found["bad_debt_borne_by"].values()), abs=0.02)
+    assert (tmp_path / "report" / "index.html").exists()
+
+
+@pytest.mark.e2e
 def test_demo__same_seed__same_result(tmp_path: Path, results: dict[str, Any]) -> None:
     done = subprocess.run([*COMMAND, "--fast", "--json", "demo.json"], cwd=tmp_path, capture_output=True, check=False)
     assert done.returncode == 0
@@ -147,9 +163,31 @@ def test_demo__prices_outside_the_window__says_what_there_is(shell: Shell) -> No
     assert "the file has ETH 2020-03-12 to 2020-03-12" in line
 
 
+def test_demo__move_beyond_the_hard_bounds__refused_before_anything_runs(shell: Shell) -> None:
+    path = _csv(Path(), "2020-03-11,ETH,3000,3060,2965,3020,1", "2020-03-12,ETH,3020,3030,290,300,1")
+    line = shell.refuses("demo", "--prices", path)
+    assert "within a day (2020-03-12)" in line
+    assert "takes no price 5 times off its slow price" in line
+
+
+@pytest.mark.e2e
+def test_demo__one_coin_and_a_steep_day__every_loss_adds_up(tmp_path: Path) -> None:
+    """USDC alone makes the unit of a loss: nothing else hides the rounding of its parts."""
+    _csv(
+        tmp_path,
+        "2031-05-01,ETH,3000,3060,2965,3020,600000000",
+        "2031-05-02,ETH,3020,3030,900,900,600000000",
+        "2031-05-03,ETH,900,900,900,900,600000000",
+    )
+    command = [*COMMAND, "--fast", "--prices", "prices.csv"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr + done.stdout
+
+
 def test_demo__place_that_cannot_be_written__refused_before_anything_runs(shell: Shell) -> None:
     Path("file").write_text("")
-    assert "cannot be written" in shell.refuses("demo", "--json", "file/demo.json")
+    for place in ("file/demo.json", "/proc/demo.json"):
+        assert "cannot be written" in shell.refuses("demo", "--json", place)
 
 
 def test_demo__help__has_an_example(shell: Shell) -> None:
@@ -203,6 +241,7 @@ def test_demo__interrupted__leaves_no_process_behind(
 def test_demo__killed__leaves_no_process_behind(tmp_path: Path) -> None:
     process = subprocess.Popen([*COMMAND, "--fast"], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     started = _wait_for(lambda: _descendants(process.pid))
+    assert any("anvil" in _command(pid) for pid in started)
     process.kill()
     process.wait()
     assert _wait_for(lambda: not [pid for pid in started if _is_alive(pid)])
