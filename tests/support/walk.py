@@ -73,6 +73,7 @@ class Walk:
     def step(self, name: str, seed: int) -> None:
         """One action, its details drawn from ``seed``."""
         self.rng = random.Random(seed)
+        self.chain.rpc("evm_setNextBlockTimestamp", self.chain.now() + self.rng.randrange(2))
         outcome, touched = getattr(self, f"_{name}")(self.state)
         after = self.world.read()
         self.steps += 1

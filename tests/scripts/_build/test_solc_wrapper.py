@@ -33,9 +33,7 @@ def standard_input(*selected: str, copies: int = 1) -> str:
 
 
 def run(command: list[str], text: str = "", cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command, input=text, capture_output=True, text=True, cwd=cwd, timeout=120, check=False
-    )
+    return subprocess.run(command, input=text, capture_output=True, text=True, cwd=cwd, timeout=120, check=False)
 
 
 @pytest.mark.parametrize("command", [WRAPPER, LAUNCHER], ids=["wrapper", "launcher"])
@@ -64,9 +62,7 @@ def test_standard_json__large_answer__arrives_whole_with_signed_ids(arguments: l
 
 
 def test_launcher__base_path_elsewhere__finds_npm_sources_in_the_project(tmp_path: Path) -> None:
-    answer = run(
-        [*LAUNCHER, "--standard-json", "--base-path", str(tmp_path)], standard_input("abi")
-    )
+    answer = run([*LAUNCHER, "--standard-json", "--base-path", str(tmp_path)], standard_input("abi"))
     output = json.loads(answer.stdout)
     assert [e for e in output.get("errors", []) if e["severity"] == "error"] == []
     assert output["contracts"]["A0.sol"]["A"]["abi"][0]["name"] == "f"

@@ -85,9 +85,7 @@ def test_closure__missing_import__error_names_importer_and_file(tree: SourceTree
         ("library A { /* external */ function f() internal {} }", {"A": "library"}, False),
     ],
 )
-def test_get__declaration__kind_is_known(
-    tree: SourceTree, text: str, kinds: dict[str, str], deployable: bool
-) -> None:
+def test_get__declaration__kind_is_known(tree: SourceTree, text: str, kinds: dict[str, str], deployable: bool) -> None:
     write(tree.root, "contracts/A.sol", text)
     source = tree.get("contracts/A.sol")
     assert source.kinds == kinds

@@ -43,9 +43,7 @@ def test_install_compiler__download_fails__falls_back_without_a_trace(
     assert not list((solcx / "native").iterdir())
 
 
-def test_install_compiler__native_binary_present__is_preferred(
-    solcx: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_install_compiler__native_binary_present__is_preferred(solcx: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BALLAST_SOLC", "native")
     native = solcx / "native" / f"solc-{VERSION}"
     native.parent.mkdir(parents=True)
@@ -91,9 +89,7 @@ def test_build__compiler_missing__exit_two_and_one_line(tmp_path: Path) -> None:
     call += f"compiler.SOLCX_FOLDER = Path({str(tmp_path)!r});"
     call += f"__main__.BUILD_FOLDER = Path({str(tmp_path / 'build')!r});"
     call += "raise SystemExit(__main__.main([]))"
-    answer = subprocess.run(
-        [sys.executable, "-c", call], capture_output=True, text=True, cwd=ROOT, check=False
-    )
+    answer = subprocess.run([sys.executable, "-c", call], capture_output=True, text=True, cwd=ROOT, check=False)
     assert answer.returncode == 2
     assert answer.stdout == ""
     assert answer.stderr.count("\n") == 1
@@ -166,8 +162,6 @@ def test_complete_npm_lock__platforms_missing__are_added_by_version(tmp_path: Pa
 @pytest.mark.slow
 def test_ape__networks_list__knows_the_local_node() -> None:
     ape = Path(sys.prefix) / "bin" / "ape"
-    answer = subprocess.run(
-        [ape, "networks", "list"], capture_output=True, text=True, cwd=ROOT, check=False
-    )
+    answer = subprocess.run([ape, "networks", "list"], capture_output=True, text=True, cwd=ROOT, check=False)
     assert answer.returncode == 0, answer.stderr
     assert "foundry" in answer.stdout

@@ -20,8 +20,7 @@ HEAD = "// SPDX-License-Identifier: MIT\npragma solidity 0.8.30;\n"
 SOURCES = {
     "contracts/One.sol": 'import "./Math.sol"; contract One { uint256 public x = Math.two(); }',
     "contracts/Two.sol": "contract Two { error Two_No(); function f() external pure {} }",
-    "contracts/Math.sol": "library Math { function two() internal pure returns (uint256) "
-    "{ return 2; } }",
+    "contracts/Math.sol": "library Math { function two() internal pure returns (uint256) { return 2; } }",
     "contracts/Base.sol": "abstract contract Base { function g() external virtual; }",
     "contracts/IOne.sol": "interface IOne { function x() external view returns (uint256); }",
     "contracts/ITwo.sol": "interface ITwo { function f() external; }",
@@ -73,9 +72,7 @@ def test_key__settings_or_compiler_change__every_unit_changes(root: Path) -> Non
     assert len({unit.key("a", settings), unit.key("b", settings), unit.key("a", other)}) == 3
 
 
-def test_compile_unit__contract_with_import__gives_working_artifact(
-    root: Path, compiler: Compiler
-) -> None:
+def test_compile_unit__contract_with_import__gives_working_artifact(root: Path, compiler: Compiler) -> None:
     contracts, warnings = compile_unit(compiler, plan(root)["contracts/One.sol",])
     (one,) = contracts
     assert (one.name, one.kind, warnings) == ("One", "contract", [])
@@ -83,9 +80,7 @@ def test_compile_unit__contract_with_import__gives_working_artifact(
     assert 0 < one.size < len(one.bytecode) // 2
 
 
-def test_compile_unit__broken_source__error_shows_file_and_line(
-    root: Path, compiler: Compiler
-) -> None:
+def test_compile_unit__broken_source__error_shows_file_and_line(root: Path, compiler: Compiler) -> None:
     (root / "contracts/Two.sol").write_text(HEAD + "contract Two { uint256 x = y; }")
     with pytest.raises(BuildError, match=r"(?s)Undeclared identifier.*contracts/Two.sol:3"):
         compile_unit(compiler, plan(root)["contracts/Two.sol",])
