@@ -226,10 +226,6 @@ class Anvil:
         return f"http://{self.host}:{self.port}"
 
     @property
-    def ws_url(self) -> str:
-        return f"ws://{self.host}:{self.port}"
-
-    @property
     def ipc_path(self) -> Path:
         """The Unix socket; ``NodeError`` unless started with ``ipc=True``."""
         if self._folder is None or not self._wants_ipc:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from ballast.errors import UsageError
 
-__all__ = ["PERPETUAL", "SPOT", "asset_of", "instrument_id", "kind_of", "serial_of"]
+__all__ = ["PERPETUAL", "SPOT", "instrument_id"]
 
 SPOT = 1
 PERPETUAL = 2
@@ -20,15 +20,3 @@ def instrument_id(kind: int, asset: int, serial: int = 0) -> int:
     if not (0 <= kind <= _MAX_KIND and 0 <= asset <= _MAX_ASSET and 0 <= serial <= _MAX_SERIAL):
         raise UsageError(f"instrument {kind}/{asset}/{serial}: out of range; kind is 4 bits, asset 8, serial 20")
     return kind << 28 | asset << 20 | serial
-
-
-def kind_of(instrument: int) -> int:
-    return instrument >> 28
-
-
-def asset_of(instrument: int) -> int:
-    return instrument >> 20 & _MAX_ASSET
-
-
-def serial_of(instrument: int) -> int:
-    return instrument & _MAX_SERIAL

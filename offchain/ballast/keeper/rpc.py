@@ -18,7 +18,7 @@ from ballast.chain.reverts import revert_data
 from ballast.chain.rpc import hide_secrets
 from ballast.errors import RpcError
 
-__all__ = ["Fault", "Request", "Rpc", "block_parameter", "quantity"]
+__all__ = ["Fault", "Request", "Rpc", "quantity"]
 
 #: Method and parameters.
 Request = tuple[str, Sequence[Any]]
@@ -104,11 +104,6 @@ class Rpc:
 def quantity(value: Any) -> int:
     """A quantity as the node wrote it."""
     return int(value, 16) if isinstance(value, str) else int(value)
-
-
-def block_parameter(block: int | str) -> str:
-    """A block number or tag, as requests want it."""
-    return block if isinstance(block, str) else hex(block)
 
 
 def _result(response: Any) -> Any:

@@ -144,12 +144,6 @@ class Simulator:
                 return results
         return self._run_each(orders, tag)
 
-    def run_alternatives(self, orders: Sequence[Order], tag: str) -> list[Simulation | Refusal]:
-        """One result an order, each as if it were the only one."""
-        if self._sequences is False:
-            return self._run_each(orders, tag)
-        return [result for order in orders for result in self.run([order], tag)]
-
     # ------------------------------------------------------------ eth_simulateV1
 
     def _run_sequence(self, orders: Sequence[Order], tag: str) -> list[Simulation | Refusal] | None:

@@ -163,7 +163,7 @@ def health_chart(data: ReportData) -> Any:
     ):
         figure.add_hline(y=level, line={"color": colour, "width": 1, "dash": "dash"})
         figure.add_annotation(
-            x=0.005,
+            x=1.005,  # beside the plot, where no line runs through it
             xref="paper",
             xanchor="left",
             y=log10(level),
@@ -226,6 +226,7 @@ def losses_chart(data: ReportData) -> Any:
             "tickmode": "auto",
             "tickformat": ",",
             "tickfont": {"color": ALARM},
+            "showticklabels": any(loss),
         },
     )
     return figure
