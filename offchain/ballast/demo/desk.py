@@ -1,9 +1,9 @@
 """The liquidator's other half: sells what liquidations brought, so that it stays a liquidator and
 does not become a holder.
 
-After each block it offers what it holds to the market maker at the mark, by signed orders. While
-prices deviate from their slow prices the contract lets through only what raises nobody's risk; the
-rest waits.
+After each block it offers what it holds at the mark, by signed orders: coins to a buyer who owes
+nothing, the rest to the market maker. While prices deviate from their slow prices the contract lets
+through only what raises nobody's risk: whoever owes nothing may buy a coin, positions wait.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ _LEAST = Decimal(100)
 
 
 class Desk:
-    """Sells ``account``'s coins and closes its positions with ``maker``. ``fees`` are those of
-    its transactions, wei per gas."""
+    """Sells ``account``'s coins to ``buyer``, buys back its debts and closes its positions with
+    ``maker``. ``max_fee`` is that of its transactions, wei per gas."""
 
-    def __init__(self, chain: LocalChain, account: int, maker: int, max_fee: int) -> None:
+    def __init__(self, chain: LocalChain, account: int, maker: int, buyer: int, max_fee: int) -> None:
         self.chain = chain
         self.account = account
         self.maker = maker
+        self.buyer = buyer
         self._view = ChainView(chain.protocol)
         self._max_fee = max_fee
         self._markets = [market for asset in chain.params.assets for market in asset.markets]
@@ -67,8 +68,9 @@ class Desk:
         """Sends a trade of the desk's ``size`` at the mark if the contract would take it now."""
         chain = self.chain
         made = chain.order(self.account, symbol, units.from_wad(size))
-        taken = replace(made, account=self.maker, size=-size)
-        sender = chain.key_of(self.maker).address
+        other = self.buyer if size < 0 and not symbol.endswith("-PERP") else self.maker
+        taken = replace(made, account=other, size=-size)
+        sender = chain.key_of(other).address
         fill = chain.protocol.house.functions.fill(made.as_tuple(), chain.sign(made), taken.as_tuple(), b"", abs(size))
         try:
             fill.call({"from": chain.w3.to_checksum_address(sender)})

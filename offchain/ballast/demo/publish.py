@@ -11,7 +11,7 @@ from ballast.units import from_wad
 
 __all__ = ["report_of"]
 
-_IDLE = frozenset({"lender", "market maker"})
+_IDLE = frozenset({"lender", "market maker", "buyer"})
 _DAY = 86_400
 
 

@@ -87,7 +87,7 @@ def run_demo(scenario: Scenario, *, seed: int = 1, watcher: Watcher | None = Non
         with _hire(chain, params) as keeper:
             assert keeper.liquidator is not None
             liquidator = keeper.liquidator
-            desk = Desk(chain, liquidator, population.maker, 2 * BASE_FEE)
+            desk = Desk(chain, liquidator, population.maker, population.buyer, 2 * BASE_FEE)
             replay = Replay(chain, scenario, population, keeper, desk)
             watcher.stage("replaying")
             frames = replay.run(lambda frame: watcher.frame(frame, frame.index + 1))

@@ -24,6 +24,8 @@ _LENDER_USD = Decimal(2_000_000)
 #: USD that the market maker holds in USDC, and in each coin: the other side of every trade.
 _MAKER_CASH = Decimal(30_000_000)
 _MAKER_COIN = Decimal(10_000_000)
+#: USD that the buyer of coins holds.
+_BUYER_CASH = Decimal(10_000_000)
 _GRAIN = 10_000
 
 
@@ -49,19 +51,21 @@ class Population:
             market.symbol: units.from_wad(market.min_size) for asset in chain.params.assets for market in asset.markets
         }
         self._charges = _initial_charges(chain)
-        #: The market maker, once there is one.
+        #: The market maker and the buyer, once they are there.
         self.maker = 0
+        self.buyer = 0
 
     def open_lenders(self) -> list[Opened]:
-        """The market maker, who takes the other side of every trade, and the lenders."""
+        """The market maker, who takes the other side of every trade, a buyer of coins, and the lenders."""
         self.maker = self._open("market maker", "market maker", {"USDC": _MAKER_CASH})
         for symbol in self.symbols:
             self._deposit(self.maker, symbol, _MAKER_COIN)
+        self.buyer = self._open("buyer", "buyer", {"USDC": _BUYER_CASH})
         for number in range(LENDERS):
             account = self._open(f"lender {number}", "lender", {"USDC": _LENDER_USD})
             symbol = self.symbols[number % len(self.symbols)]
             self._deposit(account, symbol, self._between(50_000, 500_000))
-        return self.opened[: LENDERS + 1]
+        return self.opened[: LENDERS + 2]
 
     def open_traders(self, count: int) -> list[Opened]:
         """``count`` accounts, the shapes in turn."""
