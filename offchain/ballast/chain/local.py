@@ -384,7 +384,8 @@ class LocalChain(LocalNode):
 
     def _forget(self) -> None:
         if self._holds:
-            # a time that was set for a block that was never mined would outlive the state
+            # what was done to the clock would outlive the state: a time set for a block that was never mined, too
+            self.hold_time()
             self.rpc("evm_setNextBlockTimestamp", self.now())
         self._funded.clear()
         self._allowed.clear()

@@ -187,12 +187,8 @@ def test_deposit__exactly_the_debt__leaves_no_token_behind(
     chain: LocalChain, house: Contract, weth: Contract, borrower: Trader
 ) -> None:
     fund(chain, weth, borrower, 10**18)
-    chain.rpc("anvil_setBlockTimestampInterval", 0)  # no interest between the reading and the payment
-    try:
-        debt = -chain.protocol.balance(borrower.account, "ETH")
-        chain.send(house.functions.deposit(borrower.account, weth.address, debt), borrower.address)
-    finally:
-        chain.rpc("anvil_removeBlockTimestampInterval")
+    debt = -chain.protocol.balance(borrower.account, "ETH")
+    chain.send(house.functions.deposit(borrower.account, weth.address, debt), borrower.address)
     assert chain.protocol.balance(borrower.account, "ETH") == 0
     assert house.functions.accountOf(borrower.account).call()[0] == 1
     assert house.functions.bankOf(weth.address).call()[0][9] == 0
