@@ -32,7 +32,7 @@ def _layout(figure: Any, data: ReportData, height: int, y_title: str) -> Any:
     figure.update_layout(
         template="plotly_white",
         height=height,
-        margin={"l": 72, "r": 64, "t": 36, "b": 48},
+        margin={"l": 72, "r": 84, "t": 36, "b": 48},
         font={"family": "system-ui, sans-serif", "size": 13, "color": INK},
         hovermode="closest",
         hoverlabel={"bgcolor": "white", "font": {"color": INK}},
