@@ -10,7 +10,7 @@ from ballast.chain.local import LocalChain
 from ballast.errors import ContractError
 from ballast.testing import Market, Trader
 from ballast.units import WAD
-from tests.support.mutants import Mutant, planted
+from tests.support.mutants import Mutant, mutant_chain
 
 NO_INSOLVENCY_GUARD = Mutant(
     name="an insolvent account may trade",
@@ -46,7 +46,7 @@ def test_fill__insolvent_account_closes_against_its_twin__reverts(
 
 
 def test_fill__without_the_insolvency_guard__lenders_pay_the_twin() -> None:
-    with planted(NO_INSOLVENCY_GUARD), LocalChain() as chain:
+    with mutant_chain(NO_INSOLVENCY_GUARD) as chain:
         _, long, short = open_pair(chain)
         chain.fill(short, long, "ETH-PERP", -100)
         taken = chain.protocol.balance(long, "USDC")

@@ -12,7 +12,7 @@ from ballast.chain.protocol import Protocol
 from ballast.errors import ContractError
 from ballast.testing import Market, Trader
 from ballast.units import WAD, from_wad
-from tests.support.mutants import Mutant, planted
+from tests.support.mutants import Mutant, mutant_chain
 
 MAX = 2**256 - 1
 
@@ -72,7 +72,7 @@ NO_DEFERRED_GUARD = Mutant(
 
 
 def test_batch__without_the_deferred_guard__insurance_is_robbed() -> None:
-    with planted(NO_DEFERRED_GUARD), LocalChain() as chain:
+    with mutant_chain(NO_DEFERRED_GUARD) as chain:
         lender = chain.open("lender", collateral={"USDC": 5_000_000})
         account = chain.open("attacker", collateral={"ETH": 10})
         other = chain.open("attacker", index=1, collateral={"USDC": 1_000_000})

@@ -9,7 +9,7 @@ import pytest
 from ballast.chain.local import LocalChain
 from ballast.errors import ContractError
 from ballast.testing import Market, Trader
-from tests.support.mutants import Mutant, planted
+from tests.support.mutants import Mutant, mutant_chain
 
 pytestmark = pytest.mark.ballast(check=False)
 
@@ -50,7 +50,7 @@ def test_transfer__borrowed_at_the_cap_and_repaid_by_deposit__reverts(
 
 
 def test_transfer__without_the_cap__two_and_a_half_times_the_cap_is_credit() -> None:
-    with planted(NO_CAP_OF_TRANSFERS), LocalChain() as chain:
+    with mutant_chain(NO_CAP_OF_TRANSFERS) as chain:
         assert lend_to_oneself(chain) == 20_000_000 * UNIT
 
 

@@ -15,7 +15,7 @@ from ballast.chain.local import LocalChain
 from ballast.errors import ContractError
 from ballast.testing import Market, Trader
 from ballast.units import WAD, from_wad
-from tests.support.mutants import Mutant, planted
+from tests.support.mutants import Mutant, mutant_chain
 
 pytestmark = pytest.mark.ballast(check=False)
 
@@ -89,7 +89,7 @@ def test_swap__into_what_a_wrong_price_overstates__reverts(
 
 def test_swap__without_the_guard__takes_a_million_of_the_lenders() -> None:
     for paused in (False, True):
-        with planted(NO_GROWTH_GUARD), LocalChain() as chain:
+        with mutant_chain(NO_GROWTH_GUARD) as chain:
             owner = Owner(chain)
             pump(chain, paused)
             owner.swap()
@@ -122,7 +122,7 @@ def test_pair__moved_into_a_market_whose_price_deviates__reverts(ballast_chain: 
 
 
 def test_pair__without_the_guard__is_left_insolvent_by_millions() -> None:
-    with planted(NO_GROWTH_GUARD), LocalChain() as chain:
+    with mutant_chain(NO_GROWTH_GUARD) as chain:
         long, short = open_quiet_pair(chain)
         chain.set_price("BTC", 180_000)
         move_pair(chain, long, short)

@@ -14,11 +14,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from ballast.chain.local import LocalChain
-from tests.support.mutants import Mutant, planted
+from ballast.testing import START
+from tests.support.mutants import Mutant, mutant_chain
 from tests.support.walk import Walk
 
-#: Noon of 2026-01-01: the chain's clock is held, so that a walk is told by its seed.
-START = 1_767_268_800
 #: Examples times steps.
 SHORT = (12, 100)
 LONG = (140, 150)
@@ -122,5 +121,5 @@ def test_walk__long__invariants_hold(chain: LocalChain) -> None:
     ids=lambda value: getattr(value, "name", value),
 )
 def test_walk__planted_bug__is_found(bug: Mutant, invariant: str) -> None:
-    with planted(bug), LocalChain(held_at=START) as chain, pytest.raises(AssertionError, match=invariant):
+    with mutant_chain(bug) as chain, pytest.raises(AssertionError, match=invariant):
         run(chain, PLANTED, phases=(Phase.generate,))

@@ -17,13 +17,15 @@ from unittest.mock import patch
 
 from ballast.chain import artifacts
 from ballast.chain.artifacts import Artifact
+from ballast.chain.local import LocalChain
+from ballast.testing import START
 from scripts._build.__main__ import BUILD_FOLDER
 from scripts._build.compiler import find_compiler
 from scripts._build.settings import ROOT, load_settings
 from scripts._build.sources import SourceTree
 from scripts._build.units import Cache, compile_unit, plan_units
 
-__all__ = ["Mutant", "planted"]
+__all__ = ["Mutant", "mutant_chain", "planted"]
 
 
 @dataclass(frozen=True)
@@ -73,3 +75,10 @@ def planted(*mutants: Mutant) -> Iterator[None]:
             artifacts.artifact.cache_clear()
             yield
     artifacts.artifact.cache_clear()
+
+
+@contextmanager
+def mutant_chain(*mutants: Mutant) -> Iterator[LocalChain]:
+    """The chain of ``ballast_chain``, its clock held at the same time, with the mutants deployed."""
+    with planted(*mutants), LocalChain(held_at=START) as chain:
+        yield chain

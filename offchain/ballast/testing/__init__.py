@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from ballast.testing.accounts import Trader
 from ballast.testing.fixtures import (
+    START,
     attacker,
     ballast_chain,
     counterparties,
@@ -29,6 +30,7 @@ from ballast.testing.fixtures import (
 from ballast.testing.market import Market
 
 __all__ = [
+    "START",
     "Market",
     "Trader",
     "attacker",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ballast.keeper import Keeper
 
 __all__ = [
+    "START",
     "attacker",
     "ballast_chain",
     "counterparties",
@@ -31,7 +32,7 @@ __all__ = [
 
 _KEEPER_USDC = 1_000_000
 #: Time of the chain's first block, noon of 2026-01-01 UTC: a test sees the same days and interest whenever it runs.
-_START = 1_767_268_800
+START = 1_767_268_800
 #: Whole tokens in the attacker's wallet: what a flash loan would bring.
 _ATTACKER_WALLET = {"USDC": 50_000_000, "BTC": 500, "ETH": 10_000, "SOL": 200_000}
 
@@ -49,7 +50,7 @@ def ballast_chain() -> Iterator[LocalChain]:
     """One private chain with the local deployment, for the whole run. Its time moves only where a test moves it."""
     from ballast.chain.local import LocalChain
 
-    with LocalChain(held_at=_START) as chain:
+    with LocalChain(held_at=START) as chain:
         yield chain
 
 

@@ -22,7 +22,7 @@ from tests.contracts.ledger.tools import (
     reverts,
     selector,
 )
-from tests.support.mutants import Mutant, planted
+from tests.support.mutants import Mutant, mutant_chain
 
 pytestmark = pytest.mark.ballast(check=False)
 
@@ -80,13 +80,13 @@ PROFIT_CREDITED = Mutant(
 
 @pytest.fixture(scope="module")
 def _rules_off() -> Iterator[LocalChain]:
-    with planted(RULES_OFF), LocalChain() as chain:
+    with mutant_chain(RULES_OFF) as chain:
         yield chain
 
 
 @pytest.fixture(scope="module")
 def _entry_off() -> Iterator[LocalChain]:
-    with planted(ENTRY_OFF), LocalChain() as chain:
+    with mutant_chain(ENTRY_OFF) as chain:
         yield chain
 
 
@@ -334,7 +334,7 @@ def test_budget__on__the_operator_is_stopped(chain: LocalChain) -> None:
 
 
 def test_budget__off__the_operator_wins_what_the_owner_loses() -> None:
-    with planted(BUDGET_OFF), LocalChain() as chain:
+    with mutant_chain(BUDGET_OFF) as chain:
         assert lose_as_operator(chain) > 6_900 * WAD
 
 
@@ -365,5 +365,5 @@ def test_unsettled_profit__on__leaves_with_less_than_was_brought(chain: LocalCha
 
 
 def test_unsettled_profit__off__leaves_with_lenders_money() -> None:
-    with planted(PROFIT_CREDITED), LocalChain() as chain:
+    with mutant_chain(PROFIT_CREDITED) as chain:
         assert borrow_against_own_profit(chain) > 50_000 * WAD

@@ -7,13 +7,12 @@ from contextlib import contextmanager
 
 import pytest
 
-from ballast.chain.local import LocalChain
 from ballast.errors import ContractError
 from ballast.units import WAD
 from tests.contracts.liquidation.scenes import Scenes
 from tests.contracts.liquidation.test_reward import opposite, wealth
 from tests.contracts.markets.desk import encode
-from tests.support.mutants import Mutant, planted
+from tests.support.mutants import Mutant, mutant_chain
 
 ENGINE = "contracts/liquidation/LiquidationEngine.sol"
 
@@ -67,7 +66,7 @@ LENDERS_FIRST = Mutant(
 
 @contextmanager
 def without(*mutants: Mutant) -> Iterator[Scenes]:
-    with planted(*mutants), LocalChain() as chain:
+    with mutant_chain(*mutants) as chain:
         yield Scenes(chain)
 
 

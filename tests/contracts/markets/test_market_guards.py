@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from ballast.chain.local import LocalChain
 from ballast.chain.orders import Quote, sign_quote
 from ballast.units import WAD, to_wad
 from tests.contracts.liquidation.scenes import Scenes
 from tests.contracts.markets.desk import Desk, encode, reverts
-from tests.support.mutants import Mutant, planted
+from tests.support.mutants import Mutant, mutant_chain
 
 PERP = "ETH-PERP"
 TRADING = "contracts/markets/Trading.sol"
@@ -64,7 +63,7 @@ NO_RESTRICTION = trading(
 
 @contextmanager
 def without(mutant: Mutant) -> Iterator[Scenes]:
-    with planted(mutant), LocalChain() as chain:
+    with mutant_chain(mutant) as chain:
         yield Scenes(chain)
 
 

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import pytest
 
 from ballast.chain.local import LocalChain
+from ballast.testing import START
 
 
 @pytest.fixture(scope="session")
 def _deployed() -> Iterator[LocalChain]:
-    with LocalChain() as chain:
+    with LocalChain(held_at=START) as chain:
         yield chain
 
 

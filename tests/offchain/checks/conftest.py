@@ -14,6 +14,7 @@ from ballast.chain.local import LocalChain
 from ballast.chain.protocol import Protocol
 from ballast.checks.history import History, Transaction, read_history
 from ballast.checks.view import ChainView, LoggedEvent
+from ballast.testing import START
 from ballast.units import account_id
 
 
@@ -59,7 +60,7 @@ class Scene:
 
 @pytest.fixture(scope="session")
 def scene() -> Iterator[Scene]:
-    with LocalChain() as chain:
+    with LocalChain(held_at=START) as chain:
         chain.fund_insurance("50")
         lender = chain.open("lender", collateral={"USDC": "2000000", "ETH": "500", "BTC": "20"})
         maker = chain.open("maker", collateral={"USDC": "1000000"})

@@ -21,10 +21,11 @@ from ballast.checks.losses import check_losses
 from ballast.checks.markets import check_markets
 from ballast.checks.rounding import check_rounding
 from ballast.checks.view import ChainView
+from ballast.testing import START
 from ballast.units import WAD
 from tests.contracts.liquidation.test_liquidation_guards import NO_HEALTH
 from tests.offchain.checks.conftest import Scene
-from tests.support.mutants import planted
+from tests.support.mutants import mutant_chain
 
 
 def test_check_all__what_really_happened__holds(scene: Scene) -> None:
@@ -319,7 +320,7 @@ def test_read_history__second_run_that_differs__says_so(scene: Scene, monkeypatc
 
 
 def test_check_all__stale_prices__does_not_break() -> None:
-    with LocalChain() as chain:
+    with LocalChain(held_at=START) as chain:
         maker = chain.open("maker", collateral={"USDC": "100000"})
         trader = chain.open("trader", collateral={"USDC": "5000"})
         chain.fill(maker, trader, "ETH-PERP", "1")
@@ -334,7 +335,7 @@ def test_check_all__stale_prices__does_not_break() -> None:
 
 def test_liquidations__healthy_accounts_that_can_be_taken__are_found() -> None:
     """The contract judges by initial margin: a stranger without money is refused all the same, for another reason."""
-    with planted(NO_HEALTH), LocalChain() as chain:
+    with mutant_chain(NO_HEALTH) as chain:
         chain.open("lender", collateral={"USDC": "100000"})
         borrower = chain.open("borrower", collateral={"ETH": "10"})
         chain.withdraw(borrower, "USDC", "23000")

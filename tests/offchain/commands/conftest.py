@@ -12,6 +12,7 @@ import pytest
 
 from ballast.chain.local import LocalChain
 from ballast.cli import run
+from ballast.testing import START
 from tests.offchain.commands.shell import empty_node, node, shell
 
 __all__ = ["Ballast", "Ledger", "Ran", "empty_node", "node", "shell"]
@@ -64,7 +65,7 @@ class Ledger:
 def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
     """A saver, a leveraged long and a borrower, on a chain of their own."""
     deployment = tmp_path_factory.mktemp("deployment") / "local.json"
-    with LocalChain() as chain:
+    with LocalChain(held_at=START) as chain:
         saver = chain.open("saver", 0, {"USDC": "500000"})
         long = chain.open("long", 2, {"USDC": "4000"})
         borrower = chain.open("borrower", 0, {"ETH": "10"})

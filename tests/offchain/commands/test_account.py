@@ -9,6 +9,7 @@ import pytest
 
 from ballast.chain.local import LocalChain
 from ballast.index.layout import ACCOUNT_BALANCES, GLOBALS, mapping_slot
+from ballast.testing import START
 from ballast.units import WAD, format_account, from_wad
 from tests.offchain.commands.conftest import Ballast, Ledger
 
@@ -56,7 +57,7 @@ def test_account__earlier_block__as_of_then(ballast: Ballast, ledger: Ledger) ->
 
 
 def test_account__stale_price__neither_makes_a_number_of_it(ballast: Ballast, tmp_path: Path) -> None:
-    with LocalChain() as chain:
+    with LocalChain(held_at=START) as chain:
         chain.deployment.save(tmp_path / "d.json")
         account = chain.open("saver", 0, {"USDC": "500", "ETH": "1"})
         chain.warp(90_001)
@@ -69,7 +70,7 @@ def test_account__stale_price__neither_makes_a_number_of_it(ballast: Ballast, tm
 
 
 def test_account__ledger_changed_without_an_event__they_part_and_1(ballast: Ballast, tmp_path: Path) -> None:
-    with LocalChain() as chain:
+    with LocalChain(held_at=START) as chain:
         chain.deployment.save(tmp_path / "d.json")
         account = chain.open("saver", 0, {"USDC": "500"})
         slot = mapping_slot(account, GLOBALS.fields["_accounts"].slot) + ACCOUNT_BALANCES

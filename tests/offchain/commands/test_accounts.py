@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ballast.chain.local import LocalChain
+from ballast.testing import START
 from ballast.units import format_account
 from tests.offchain.commands.conftest import Ballast, Ledger
 
@@ -49,7 +50,7 @@ def test_accounts__table__names_and_amounts(ballast: Ballast, ledger: Ledger) ->
 
 
 def test_accounts__unhealthy_insolvent_and_unpriced__ranked_and_named(ballast: Ballast, tmp_path: Path) -> None:
-    with LocalChain() as chain:
+    with LocalChain(held_at=START) as chain:
         chain.deployment.save(tmp_path / "d.json")
         options = ("--rpc", chain.url, "--deployment", tmp_path / "d.json")
         saver = chain.open("saver", 0, {"USDC": "500000"})

@@ -9,6 +9,7 @@ import pytest
 
 from ballast.chain.anvil import free_port
 from ballast.chain.local import LocalChain
+from ballast.testing import START
 from tests.offchain.commands.shell import Shell
 
 
@@ -27,7 +28,7 @@ def test_doctor__nothing_running__names_what_is_missing_and_ends_well(shell: She
 
 
 def test_doctor__running_chain__finds_node_and_deployment(shell: Shell) -> None:
-    with LocalChain() as chain:
+    with LocalChain(held_at=START) as chain:
         chain.deployment.save("deployments/local.json")
         result = shell("doctor", "--json", "--rpc", chain.url)
         found = {row["what"]: row for row in json.loads(result.out)}
@@ -37,7 +38,7 @@ def test_doctor__running_chain__finds_node_and_deployment(shell: Shell) -> None:
 
 
 def test_doctor__deployment_of_another_chain__says_so(shell: Shell) -> None:
-    with LocalChain() as chain:
+    with LocalChain(held_at=START) as chain:
         chain.deployment.model_copy(update={"chain_id": 5}).save("other.json")
         result = shell("doctor", "--json", "--rpc", chain.url, "--deployment", "other.json")
     found = {row["what"]: row for row in json.loads(result.out)}

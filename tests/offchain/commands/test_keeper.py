@@ -18,6 +18,7 @@ from eth_account import Account
 
 from ballast.chain.local import LocalChain
 from ballast.keeper.settings import KeeperSettings
+from ballast.testing import START
 from ballast.units import WAD, format_account
 from tests.offchain.commands.shell import Shell
 
@@ -51,7 +52,7 @@ class Breach:
 @pytest.fixture(scope="module")
 def _breach_chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Breach]:
     deployment = tmp_path_factory.mktemp("keeper") / "local.json"
-    with LocalChain() as chain:
+    with LocalChain(held_at=START) as chain:
         chain.open("lender", collateral={"USDC": "1000000"})
         keeper = chain.open(chain.accounts[NUMBER], collateral={"USDC": "100000"})
         borrower = chain.open("borrower", collateral={"ETH": "10"})

@@ -23,6 +23,7 @@ from ballast.chain.protocol import Protocol
 from ballast.chain.rpc import connect
 from ballast.chain.verify import verify
 from ballast.errors import UsageError
+from ballast.testing import START
 from tests.offchain.commands.shell import Shell
 
 pytestmark = pytest.mark.e2e
@@ -104,7 +105,7 @@ def test_up__other_chain_id__signs_for_that_chain(tmp_path: Path) -> None:
 
 
 def test_up__fork_of_another_local_chain__deploys_beside_what_is_there(tmp_path: Path) -> None:
-    with LocalChain() as upstream:
+    with LocalChain(held_at=START) as upstream:
         account = upstream.open("depositor", collateral={"USDC": "123"})
         head = upstream.w3.eth.block_number
         with up(tmp_path, "--port", free_port(), "--fork", upstream.url) as (ready, _):

@@ -9,13 +9,14 @@ import pytest
 
 from ballast.chain.local import LocalChain
 from ballast.index import Index
+from ballast.testing import START
 
 ROLES = ("maker", "taker", "depositor", "borrower", "liquidator", "insolvent", "winner", "operator", "lender")
 
 
 @pytest.fixture(scope="session")
 def _shared_chain() -> Iterator[LocalChain]:
-    with LocalChain() as chain:
+    with LocalChain(held_at=START) as chain:
         for role in ROLES:
             chain.actor(role)  # before the first snapshot, so that each keeps its ETH
         yield chain
@@ -32,7 +33,7 @@ def chain(_shared_chain: LocalChain) -> Iterator[LocalChain]:
 @pytest.fixture
 def own_chain() -> Iterator[LocalChain]:
     """A chain that the test may re-organise."""
-    with LocalChain() as chain:
+    with LocalChain(held_at=START) as chain:
         yield chain
 
 

@@ -20,6 +20,7 @@ from ballast.index.layout import ACCOUNT_BALANCES, GLOBALS, mapping_slot
 from ballast.index.prices import read_prices
 from ballast.index.state import CLAIM, Orders
 from ballast.risk.standard import NoHealthError, StandardMargin
+from ballast.testing import START
 from ballast.units import WAD
 from tests.offchain.index.mixed import MixedUse
 
@@ -108,7 +109,7 @@ def test_audit__claim_settled_without_a_price__market_keeps_its_time(chain: Loca
 def spoilable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LocalChain, Path]]:
     """A chain with something of everything, and its index."""
     path = tmp_path_factory.mktemp("spoilable") / "index.sqlite"
-    with LocalChain() as chain:
+    with LocalChain(held_at=START) as chain:
         use = MixedUse(chain, 7)
         use.run(60)
         use._operator()

@@ -12,6 +12,7 @@ from eth_account.signers.local import LocalAccount
 from ballast import units
 from ballast.chain.local import LocalChain
 from ballast.keeper import Keeper, KeeperSettings
+from ballast.testing import START
 
 ACTORS = ("lender", "keeper", "rival", "borrower", "trader", "maker", "saver", "attacker", "other")
 
@@ -95,7 +96,7 @@ class Stage:
 
 @pytest.fixture(scope="session")
 def _keeper_chain() -> Iterator[LocalChain]:
-    with LocalChain() as chain:
+    with LocalChain(held_at=START) as chain:
         yield chain
 
 
