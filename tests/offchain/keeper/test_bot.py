@@ -289,8 +289,7 @@ def test_step__worth_waiting__starts_the_clock_and_liquidates_later(stage: Stage
         assert keeper.step("latest").outcomes[0].status is Status.DONE
         flagged_at, _ = stage.chain.protocol.house.functions.liquidationStateOf(borrower).call()
         assert flagged_at > 0
-        stage.chain.rpc("evm_increaseTime", hex(900))
-        stage.mine()
+        stage.chain.advance(900)
         assert [sent.action.duty for sent in keeper.step("latest").sent] == ["liquidate"]
         stage.mine()
         (result,) = keeper.step("latest").liquidations
