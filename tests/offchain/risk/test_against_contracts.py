@@ -11,7 +11,7 @@ import pytest
 from web3.contract import Contract
 
 from ballast.errors import ContractError
-from ballast.risk.exponential import exp_wad
+from ballast.risk.fixed import exp_wad
 from ballast.risk.interest import amount_of, indices
 from ballast.risk.perpetual import Hot, accrue, mark, profit
 from ballast.units import WAD
