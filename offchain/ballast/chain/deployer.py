@@ -42,6 +42,7 @@ CORE = (
     "AccessManager",
     "OracleRouter",
     "MarginEngine",
+    "ScenarioBook",
     "LossAllocation",
     "Trading",
     "LiquidationEngine",

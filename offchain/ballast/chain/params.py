@@ -13,9 +13,21 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 
 from ballast import units
+from ballast.chain.fieldpath import first_error
+from ballast.chain.scenario_file import FloorEntry, read_scenarios
+from ballast.chain.scenario_table import ScenarioTable
 from ballast.errors import UsageError
 
 __all__ = [
@@ -34,6 +46,7 @@ __all__ = [
     "PremiumParams",
     "RatesParams",
     "RoleParams",
+    "ScenarioParams",
     "SequencerParams",
     "TokenParams",
     "known_networks",
@@ -137,6 +150,31 @@ class SequencerParams(_Model):
 
 class MarginParams(_Model):
     minimum_maintenance: WadNumber
+
+
+def _table(value: Any, info: ValidationInfo) -> Any:
+    """Reads the file of that name beside the parameters, else the package's own."""
+    if not isinstance(value, str):
+        return value
+    beside = Path((info.context or {}).get("folder", "."), value)
+    try:
+        return read_scenarios(beside if beside.is_file() else _params_folder() / value)
+    except UsageError as error:
+        raise ValueError(str(error)) from None
+
+
+class ScenarioParams(_Model):
+    """``table`` is the first table, a scenarios.json: later ones are proposed. ``floors`` are those of its underlyings
+    that it has none for."""
+
+    delay: Annotated[int, Field(ge=0, le=14 * 86_400, strict=True)]
+    max_change: RateE6
+    table: Annotated[InstanceOf[ScenarioTable], BeforeValidator(_table)]
+    floors: dict[str, FloorEntry]
+
+    def content(self, assets: Mapping[str, int]) -> dict[str, Any]:
+        """The first table as the contract takes it; ``UsageError`` where that is not possible."""
+        return self.table.to_chain(assets, {name: entry.moves() for name, entry in self.floors.items()})
 
 
 class PremiumParams(_Model):
@@ -280,6 +318,7 @@ class NetworkParams(_Model):
     surface_signers: list[Holder]
     sequencer: SequencerParams | None
     margin: MarginParams
+    scenarios: ScenarioParams
     premium: PremiumParams
     liquidation: LiquidationParams
     assets: Annotated[list[AssetParams], Field(min_length=1, max_length=32)]
@@ -299,7 +338,16 @@ class NetworkParams(_Model):
         ):
             if len(set(names)) != len(names):
                 raise ValueError(f"two entries share one {kind}")
+        try:
+            self.scenarios.content(self.asset_ids)
+        except UsageError as error:
+            raise ValueError(f"scenarios: {error}") from None
         return self
+
+    @property
+    def asset_ids(self) -> dict[str, int]:
+        """The router's number of each asset: its place in the list."""
+        return {asset.symbol: number for number, asset in enumerate(self.assets)}
 
     @classmethod
     def load(cls, source: str | Path) -> NetworkParams:
@@ -323,12 +371,9 @@ class NetworkParams(_Model):
     def parse(cls, content: Any, origin: str) -> NetworkParams:
         """From plain data; ``origin`` is what errors name as its source."""
         try:
-            return cls.model_validate(content)
+            return cls.model_validate(content, context={"folder": Path(origin).parent})
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = _yaml_path(first["loc"])
-            message = first["msg"].removeprefix("Value error, ")
-            raise UsageError(f"{origin}: {where + ': ' if where else ''}{message}") from None
+            raise UsageError(f"{origin}: {first_error(error)}") from None
 
     def with_own_feeds(self) -> NetworkParams:
         """The same with an own pushed aggregator in place of every public feed, and without a
@@ -384,10 +429,14 @@ class NetworkParams(_Model):
 
 def known_networks() -> dict[str, Path]:
     """Parameter files that come with the package, by network name."""
+    return {path.stem: path for path in sorted(_params_folder().glob("*.yaml"))}
+
+
+def _params_folder() -> Path:
     package = Path(__file__).resolve().parents[1]
     for folder in (package / "params", package.parents[1] / "scripts" / "params"):
         if folder.is_dir():
-            return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+            return folder
     raise UsageError("parameters: no folder of networks beside the package; install ballast again")
 
 
@@ -401,10 +450,3 @@ def _read_yaml(path: Path) -> Any:
         place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "not YAML"
         raise UsageError(f"{path}{place}: {problem}; give a file like scripts/params/local.yaml") from None
-
-
-def _yaml_path(location: tuple[int | str, ...]) -> str:
-    path = ""
-    for part in location:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
-    return path

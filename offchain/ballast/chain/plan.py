@@ -37,6 +37,7 @@ __all__ = [
     "instrument_of",
     "public_checks",
     "selector_of",
+    "table_check",
 ]
 
 #: AccessManager's own role of those who change roles.
@@ -95,6 +96,16 @@ def public_checks(params: NetworkParams) -> list[Check]:
     return checks
 
 
+def table_check(params: NetworkParams) -> Check:
+    """While the first table holds it is the parameters'; later ones are the risk publisher's business."""
+    book = _On(Ref("ScenarioBook"), "ScenarioBook")
+    later = book.check("scenarios.table", "active", (), AtLeast(2), pick=0)
+    content = params.scenarios.content(params.asset_ids)
+    wanted = {field: value for field, value in content.items() if field != "names"}  # which are in the logs only
+    wanted["floors"] = [tuple(moves.values()) for moves in content["floors"]]
+    return book.check("scenarios.table", "table", (), wanted, pick=1, otherwise=later)
+
+
 @dataclass(frozen=True)
 class _On:
     """Makes steps and checks of one contract."""
@@ -134,6 +145,7 @@ class _Planner:
         self.house = _On(Ref("Clearinghouse"), "Clearinghouse")
         self.router = _On(Ref("OracleRouter"), "OracleRouter")
         self.engine = _On(Ref("MarginEngine"), "MarginEngine")
+        self.scenarios = _On(Ref("ScenarioBook"), "ScenarioBook")
         self.authority = _On(Ref("AccessManager"), "AccessManager")
 
     def steps(self) -> Iterator[Step]:
@@ -142,6 +154,7 @@ class _Planner:
         yield from self._wiring()
         yield from self._fees()
         yield from self._minimum()
+        yield from self._scenarios()
         for identifier, asset in assets:
             yield from self._feed(identifier, asset)
             yield from self._token(identifier, asset)
@@ -159,6 +172,8 @@ class _Planner:
         yield Deploy("AccessManager", "AccessManager", (self.deployer,))
         yield Deploy("OracleRouter", "OracleRouter", (authority,))
         yield Deploy("MarginEngine", "MarginEngine", (authority, minimum))
+        scenarios = self.params.scenarios
+        yield Deploy("ScenarioBook", "ScenarioBook", (authority, (scenarios.delay, scenarios.max_change)))
         yield Deploy("LossAllocation", "LossAllocation", (authority,))
         for module in _MODULES:
             losses = (Ref("LossAllocation"),) if module == "LiquidationEngine" else ()
@@ -241,6 +256,15 @@ class _Planner:
         path = "margin.minimum_maintenance"
         check = self.engine.check(path, "minimumMaintenance", (), minimum)
         yield self.engine.call("setMinimumMaintenance", (minimum,), check, stage=Stage.CORRECTIONS, correction=True)
+
+    def _scenarios(self) -> Iterator[Call]:
+        scenarios = self.params.scenarios
+        limits = {"delay": scenarios.delay, "maxChange": scenarios.max_change}
+        same = self.scenarios.check("scenarios", "limits", (), limits)
+        yield self.scenarios.call("setLimits", (limits,), same, stage=Stage.CORRECTIONS, correction=True)
+        # Any table will do here: whoever publishes has replaced the first one since.
+        there = self.scenarios.check("scenarios.table", "active", (), AtLeast(1), pick=0)
+        yield self.scenarios.call("propose", (scenarios.content(self.params.asset_ids),), there)
 
     def _sequencer(self) -> Iterator[Call]:
         sequencer = self.params.sequencer

@@ -30,6 +30,7 @@ NAMED_BY = (
     "AccessManager",
     "OracleRouter",
     "MarginEngine",
+    "ScenarioBook",
     "PushedAggregator",
     "TestToken",
 )

@@ -24,6 +24,7 @@ from ballast.chain.plan import (
     instrument_of,
     public_checks,
     selector_of,
+    table_check,
 )
 from ballast.chain.reads import ABSENT, Difference, Reader, scan_logs
 from ballast.chain.rpc import MAX_CALL_GAS, require_chain
@@ -33,7 +34,7 @@ from ballast.errors import ContractError, DeploymentError
 __all__ = ["deployer_of", "preflight", "verify"]
 
 #: Contracts whose functions the AccessManager guards.
-_MANAGED = ("Clearinghouse", "OracleRouter", "MarginEngine")
+_MANAGED = ("Clearinghouse", "OracleRouter", "MarginEngine", "ScenarioBook")
 
 
 def preflight(w3: Web3, params: NetworkParams) -> list[Difference]:
@@ -77,6 +78,7 @@ def verify(w3: Web3, params: NetworkParams, deployment: Deployment) -> list[Diff
         if not isinstance(step, Deploy):
             for condition in step.checks:
                 found += reader.differences(condition)
+    found += reader.differences(table_check(params))
     found += _authority_differences(reader)
     found += _access_differences(reader, params, deployer)
     found += _listing_differences(reader, params, deployer)

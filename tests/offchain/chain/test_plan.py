@@ -37,6 +37,7 @@ OPEN = {
     },
     "OracleRouter": {"setAuthority", "sync"},
     "MarginEngine": {"setAuthority"},
+    "ScenarioBook": {"activate", "setAuthority"},
 }
 
 
