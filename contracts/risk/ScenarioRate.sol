@@ -18,6 +18,8 @@ library ScenarioRate {
     uint256 internal constant ONE = ScenarioTable.E4 * ScenarioTable.UNIT;
     /// @dev 0.1% of the exposure: what a loss of zero may become at once.
     uint256 internal constant TOLERANCE = ONE / 1000;
+    /// @dev Exact.
+    uint256 private constant TO_WAD = WAD / ONE;
     /// @dev 0.05: it changes the vol move of a one-day option by a factor of 30^0.05 = 1.19 at most.
     uint256 internal constant MAX_TERM_STEP = 500;
 
@@ -117,10 +119,14 @@ library ScenarioRate {
         moves = new int256[](rows);
         // Unchecked: 16-bit numbers, and rows below the list's length.
         unchecked {
-            for (uint256 s; s < rows; ++s) {
-                int256 weight = int256(uint256(ScenarioTable.entryAt(data, ScenarioTable.WEIGHTS_AT, s)));
-                int256 move = int256(uint256(ScenarioTable.entryAt(data, at, s)));
-                moves[s] = weight * (move - int256(ScenarioTable.UNIT));
+            for (uint256 s; s < rows; s += ScenarioTable.LANES) {
+                uint256 weights = ScenarioTable.wordAt(data, ScenarioTable.WEIGHTS_AT + 2 * s);
+                uint256 list = ScenarioTable.wordAt(data, at + 2 * s);
+                for (uint256 lane; lane < ScenarioTable.LANES; ++lane) {
+                    uint256 shift = 240 - 16 * lane;
+                    int256 move = int256(list >> shift & 0xffff) - int256(ScenarioTable.UNIT);
+                    moves[s + lane] = int256(weights >> shift & 0xffff) * move;
+                }
             }
         }
     }
@@ -216,6 +222,6 @@ library ScenarioRate {
     }
 
     function _refuse(bytes32 direction, uint256 loss, uint256 before, uint256 maxChange) private pure {
-        revert IScenarioBook.Scenario_RateLimit(direction, loss * (WAD / ONE), before * (WAD / ONE), maxChange);
+        revert IScenarioBook.Scenario_RateLimit(direction, loss * TO_WAD, before * TO_WAD, maxChange);
     }
 }

@@ -85,7 +85,7 @@ library ScenarioTable {
 
     /// @notice Row `row` of the list that begins at `listAt`.
     function entryAt(bytes memory data, uint256 listAt, uint256 row) internal pure returns (uint16) {
-        return uint16(wordAt(data, listAt + WORD * (row / LANES)) >> (240 - 16 * (row % LANES)));
+        return uint16(wordAt(data, listAt + (row >> 4 << 5)) >> (240 - 16 * (row % LANES)));
     }
 
     function floorOf(bytes memory data, uint256 rows, uint256 column)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 __all__ = [
+    "E4",
     "ONE",
     "TOLERANCE",
     "UNIT",

@@ -29,7 +29,7 @@ from ballast.errors import DeploymentError, TransactionError, UsageError
 OTHER = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 SEND = "eth_sendRawTransaction"
 #: Of the local network's plan with another admin: creations, and all.
-CONTRACTS = 16
+CONTRACTS = 17
 TRANSACTIONS = 58
 
 
