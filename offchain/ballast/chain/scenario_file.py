@@ -80,7 +80,6 @@ class _File(_Entry):
     floors: dict[str, FloorEntry] = {}
 
 
-
 def read_scenarios(path: str | Path) -> ScenarioTable:
     """The table of a file; ``UsageError`` says what is wrong with it and where."""
     path = Path(path)

@@ -16,7 +16,17 @@ from typing import Any
 from ballast.errors import UsageError
 from ballast.units import from_units
 
-__all__ = ["E4", "FLOOR_FIELDS", "MAX_ROWS", "NAME_BYTES", "ROW_MULTIPLE", "UNIT", "FloorMoves", "ScenarioTable"]
+__all__ = [
+    "E4",
+    "FLOOR_FIELDS",
+    "MAX_ROWS",
+    "NAME_BYTES",
+    "ROW_MULTIPLE",
+    "UNIT",
+    "FloorMoves",
+    "ScenarioTable",
+    "percent",
+]
 
 #: The denominator of moves, and of weights and the power, as in contracts/risk/ScenarioTable.sol.
 UNIT = 8000
@@ -88,9 +98,7 @@ class ScenarioTable:
 
     # ------------------------------------------------------------ the chain
 
-    def to_chain(
-        self, assets: Mapping[str, int], floors: Mapping[str, FloorMoves] | None = None
-    ) -> dict[str, Any]:
+    def to_chain(self, assets: Mapping[str, int], floors: Mapping[str, FloorMoves] | None = None) -> dict[str, Any]:
         """The contract's ``Table``: columns in order of the asset's number, ``floors`` where the table has none.
 
         ``UsageError`` where an underlying has no number or no floor, or a number is not one that the chain can hold.
@@ -149,6 +157,12 @@ class ScenarioTable:
                 for name, moved in zip(found, content["floors"], strict=True)
             },
         )
+
+
+def percent(move: Decimal) -> str:
+    """A move as people read it, exact."""
+    shown = f"{(move * 100).normalize():+f}" if move else "0"
+    return f"{shown}%"
 
 
 def _on_grid(where: str, value: Decimal, unit: int, offset: int) -> int:

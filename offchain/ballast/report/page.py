@@ -13,7 +13,7 @@ from ballast.errors import UsageError
 from ballast.report.charts import health_chart, losses_chart, price_chart
 from ballast.report.data import ReportData, Table
 
-__all__ = ["render", "write_report"]
+__all__ = ["chart_section", "document", "render", "table_sections", "write_page", "write_report"]
 
 _STYLE = """
 :root { --ink: #1f2933; --muted: #616e7c; --line: #e4e7eb; --good: #0f7b6c; --bad: #c81e3a; }
@@ -55,65 +55,75 @@ _CONFIG = {"displaylogo": False, "responsive": True, "displayModeBar": False}
 
 def write_report(path: str | Path, data: ReportData) -> Path:
     """Writes the page and returns its path. ``UsageError`` where that is not possible."""
-    path = Path(path)
+    return write_page(Path(path), render(data))
+
+
+def write_page(path: Path, text: str) -> Path:
+    """Writes a page and returns its path. ``UsageError`` where that is not possible."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(render(data), encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"report {path}: cannot be written ({error.strerror})") from None
     return path
 
 
 def render(data: ReportData) -> str:
-    """The whole page."""
-    notices = "".join(f'<p class="notice">{escape(words)}</p>' for words in data.notices)
+    """The page of a demo."""
     figures = "".join(
         f'<div class="figure"><b>{escape(value)}</b><span>{escape(name)}</span></div>' for name, value in data.figures
     )
     sections = [
-        _chart(
+        chart_section(
             "Prices and liquidations",
             "Each dot is a liquidation on the price of the coin it was mostly in; its area grows with the"
             " value taken over.",
             price_chart(data),
         ),
-        _chart(
+        chart_section(
             "Health factors",
             "All accounts that owe something, after each block. Red dots: health just before a liquidation,"
             " which happens in the block of the price that caused it.",
             health_chart(data),
         ),
-        _chart("Taken over, and lost", "Running sums.", losses_chart(data)),
-        *_table_sections(data.tables),
+        chart_section("Taken over, and lost", "Running sums.", losses_chart(data)),
+        *table_sections(data.tables),
     ]
+    footer = "Every number was read from the chain that the demo ran on: its logs, its views, its receipts."
+    body = f'<div class="figures">{figures}</div>{"".join(sections)}<footer>{footer}</footer>'
+    return document(data.title, data.subtitle, body, data.notices)
+
+
+def document(title: str, subtitle: str, body: str, notices: Sequence[str] = ()) -> str:
+    """A whole page around sections."""
+    warnings = "".join(f'<p class="notice">{escape(words)}</p>' for words in notices)
     return f"""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(data.title)}</title>
+<title>{escape(title)}</title>
 <link rel="icon" href="data:,">
 <style>{_STYLE}</style>
 <script>{get_plotlyjs()}</script>
 </head>
 <body>
 <main>
-<header><h1>{escape(data.title)}</h1><p>{escape(data.subtitle)}</p>{notices}</header>
-<div class="figures">{figures}</div>
-{"".join(sections)}
-<footer>Every number was read from the chain that the demo ran on: its logs, its views, its receipts.</footer>
+<header><h1>{escape(title)}</h1><p>{escape(subtitle)}</p>{warnings}</header>
+{body}
 </main>
 </body>
 </html>
 """
 
 
-def _chart(title: str, words: str, figure: Any) -> str:
+def chart_section(title: str, words: str, figure: Any) -> str:
+    """A plotly figure under its title."""
     inner = figure.to_html(full_html=False, include_plotlyjs=False, config=_CONFIG)
     return f"<section><h2>{escape(title)}</h2><p>{escape(words)}</p>{inner}</section>"
 
 
-def _table_sections(tables: Sequence[Table]) -> list[str]:
+def table_sections(tables: Sequence[Table]) -> list[str]:
     """Plain tables side by side, those with verdicts by themselves."""
     plain = [_table_section(table) for table in tables if table.flags is None]
     wide = [_table_section(table) for table in tables if table.flags is not None]
