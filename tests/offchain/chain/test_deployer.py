@@ -30,7 +30,7 @@ OTHER = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 SEND = "eth_sendRawTransaction"
 #: Of the local network's plan with another admin: creations, and all.
 CONTRACTS = 17
-TRANSACTIONS = 58
+TRANSACTIONS = 62
 
 
 class Killed(BaseException):
@@ -203,7 +203,7 @@ def test_create_address__next_nonce__is_where_the_contract_lands(w3: Web3, accou
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before sending", "after sending"])
-@pytest.mark.parametrize("number", [1, 7, 16, TRANSACTIONS])
+@pytest.mark.parametrize("number", [1, 7, CONTRACTS, TRANSACTIONS])
 def test_deploy__killed_at_a_transaction__resumes_without_a_second_contract(
     node: Anvil,
     w3: Web3,

@@ -6,6 +6,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,13 @@ def _drop(*path: Any) -> Edit:
         (_set("access", "admin", "holder", "0x1234"), "access.admin.holder: address '0x1234'"),
         (_set("access", "admin", "holder", ADDRESS.replace("C8", "c8")), "wrong checksum"),
         (_set("chain", "id", "31337"), "chain.id"),
+        (_set("scenarios", "delay", 14 * 86_400 + 1), "scenarios.delay"),
+        (_set("scenarios", "max_change", 0.25), "scenarios.max_change: number 0.25"),
+        (_set("scenarios", "table", "none.json"), "none.json: no such file"),
+        (_set("scenarios", "table", 1), "scenarios.table"),
+        (_set("scenarios", "floors", "BTC", "up", "x"), "scenarios.floors.BTC.up: 'x'"),
+        (_drop("scenarios", "floors", "SOL"), "scenarios: floors.SOL: missing"),
+        (_set("assets", 3, "symbol", "DOGE"), "scenarios: underlyings[2]: SOL is not listed; there are BTC, ETH, DOGE"),
         (lambda content: None, None),
     ],
 )
@@ -123,6 +131,18 @@ def test_parse__one_thing_wrong__names_the_path(content: Any, edit: Edit, expect
     assert str(caught.value).startswith("file.yaml: ")
     assert expected in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_load__scenario_table__is_the_file_beside_the_parameters(content: Any, tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(yaml.safe_dump(content))
+    assert NetworkParams.load(path).scenarios.table == NetworkParams.load("local").scenarios.table  # the package's
+    table = json.loads(known_networks()["local"].with_name("scenarios.json").read_text())
+    (tmp_path / "scenarios.json").write_text(json.dumps({**table, "vol_term_power": "0.5"}))
+    assert NetworkParams.load(path).scenarios.table.vol_term_power == Decimal("0.5")
+    (tmp_path / "scenarios.json").write_text(json.dumps({**table, "tail": 0}))
+    with pytest.raises(UsageError, match=r"own\.yaml: scenarios\.table: .*scenarios\.json: tail: is 0"):
+        NetworkParams.load(path)
 
 
 def test_load__not_yaml__says_line_and_column(tmp_path: Path) -> None:

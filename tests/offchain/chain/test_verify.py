@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
@@ -54,6 +56,16 @@ SPOILS: dict[str, tuple[Spoil, str]] = {
     "rates": (
         lambda chain: chain.send(chain.protocol.engine.functions.setTokenRates(2, (150_001, 200_000)), chain.governor),
         "assets.ETH.token.rates.maintenance",
+    ),
+    "scenario limits": (
+        lambda chain: chain.send(
+            chain.protocol.contract("ScenarioBook").functions.setLimits((1, 250_000)), chain.governor
+        ),
+        "scenarios.delay",
+    ),
+    "closed scenarios": (
+        lambda chain: _manager(chain, "setTargetClosed", chain.deployment.contracts["ScenarioBook"], True),
+        "access.closed.",
     ),
     "fee recipient": (
         lambda chain: _house(chain, "setFeeRecipients", STRANGER, chain.governor),
@@ -138,6 +150,23 @@ def test_verify__one_thing_spoilt__is_the_one_difference(chain: LocalChain, name
     found = verify(chain.w3, chain.params, chain.deployment)
     assert [difference.path[: len(path)] for difference in found] == [path], found
     assert "\n" not in str(found[0])
+
+
+def test_verify__scenario_table__is_the_parameters_while_the_first_one_holds(chain: LocalChain) -> None:
+    scenarios = chain.params.scenarios
+    table = replace(scenarios.table, weights=(Decimal("0.9"), *scenarios.table.weights[1:]))
+    params = chain.params.model_copy(update={"scenarios": scenarios.model_copy(update={"table": table})})
+    found = verify(chain.w3, params, chain.deployment)
+    assert [difference.path for difference in found] == ["scenarios.table.weights"]
+    assert found[0].wanted == [9_000, *found[0].found[1:]]
+    # another one that was published since is not the parameters' business
+    book = chain.protocol.contract("ScenarioBook")
+    data = book.encode_abi("propose", [params.scenarios.content(params.asset_ids)])
+    chain.send_raw(str(book.address), data, chain.governor)
+    assert len(verify(chain.w3, params, chain.deployment)) == 1
+    chain.send(book.functions.activate(), chain.governor)
+    assert verify(chain.w3, params, chain.deployment) == []
+    assert verify(chain.w3, chain.params, chain.deployment) == []
 
 
 def test_verify__deployment_file_edited__is_found(chain: LocalChain) -> None:
