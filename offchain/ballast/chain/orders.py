@@ -3,12 +3,10 @@ Clearinghouse}``."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, astuple, dataclass, fields
+from dataclasses import astuple, dataclass
 from typing import Any, ClassVar
 
-from eth_account import Account
-from eth_account.messages import SignableMessage, encode_typed_data
-from eth_utils.crypto import keccak
+from ballast.chain.eip712 import digest, sign
 
 __all__ = ["NO_COUNTERPARTY", "NO_EXPIRY", "Order", "Quote", "digest", "sign_order", "sign_quote"]
 
@@ -70,37 +68,12 @@ class Quote:
         return astuple(self)
 
 
-def _message(value: Order | Quote, chain_id: int, house: str) -> SignableMessage:
-    name = type(value).__name__
-    assert [field.name for field in fields(value)] == [field for field, _ in value.TYPES]
-    return encode_typed_data(
-        domain_data={
-            "name": "Ballast",
-            "version": "1",
-            "chainId": chain_id,
-            "verifyingContract": house,
-        },
-        message_types={name: [{"name": field, "type": kind} for field, kind in value.TYPES]},
-        message_data=asdict(value),
-    )
-
-
-def digest(value: Order | Quote, chain_id: int, house: str) -> bytes:
-    """The 32 bytes that are signed; of an order the same as ``Clearinghouse.hashOrder``."""
-    message = _message(value, chain_id, house)
-    return bytes(keccak(b"\x19" + message.version + message.header + message.body))
-
-
-def _sign(value: Order | Quote, private_key: Any, chain_id: int, house: str) -> bytes:
-    return bytes(Account.sign_message(_message(value, chain_id, house), private_key).signature)
-
-
 def sign_order(order: Order, private_key: Any, chain_id: int, house: str) -> bytes:
     """65 bytes r, s, v by the owner or an operator of ``order.account``. ``house`` is the
     Clearinghouse's address."""
-    return _sign(order, private_key, chain_id, house)
+    return sign(order, private_key, chain_id, house)
 
 
 def sign_quote(quote: Quote, private_key: Any, chain_id: int, house: str) -> bytes:
     """65 bytes r, s, v by a registered quoter."""
-    return _sign(quote, private_key, chain_id, house)
+    return sign(quote, private_key, chain_id, house)
