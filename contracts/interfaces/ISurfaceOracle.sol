@@ -38,12 +38,16 @@ interface ISurfaceOracle {
         uint32 round;
     }
 
+    /// @dev One slot.
     /// @param maxAge Seconds from a surface's time to its submission, and after which it is no longer fresh.
+    /// @param minInterval Seconds at least between two surfaces' times: without it, what `volStep` allows could be taken every second.
     /// @param minVol, maxVol 1e6 = 100% a year: bounds at each listed strike.
-    /// @param volStep, volSpeed 1e6 = 100%: a strike's volatility may change by the part step + speed * hours since the surface before.
+    /// @param volStep, volSpeed 1e6 = 100%: a strike's volatility may change by the part step + speed * hours since the surface before;
+    ///        one that was outside the bounds, as a strike's that was not listed then may be, counts as the bound.
     /// @param maxBasis 1e6: largest |forward / spot - 1|. @param basisStep, basisSpeed 1e6: as for the volatility, of forward / spot.
     struct Limits {
-        uint32 maxAge;
+        uint16 maxAge;
+        uint16 minInterval;
         uint32 minVol;
         uint32 maxVol;
         uint32 volStep;
@@ -61,6 +65,7 @@ interface ISurfaceOracle {
     error Surface_NoSurface(uint32 underlying, uint64 expiry);
     error Surface_Expired(uint64 expiry, uint256 time);
     error Surface_NotNewer(uint64 time, uint64 previous);
+    error Surface_TooSoon(uint64 time, uint256 bound);
     error Surface_FromTheFuture(uint64 time, uint256 now_);
     error Surface_TooOld(uint64 time, uint256 bound);
     error Surface_Parameters(int64 a, int64 b, int64 rho, int64 m, int64 sigma);
@@ -91,10 +96,13 @@ interface ISurfaceOracle {
     /// @notice The digest that signers sign.
     function hashSurface(Surface calldata surface) external view returns (bytes32);
 
+    /// @notice Adds or removes a signer; those that are left must be as many as a surface needs.
     function setSigner(address signer, bool allowed) external;
 
+    /// @notice How many signers a surface needs: 1 to their number.
     function setThreshold(uint256 threshold) external;
 
+    /// @notice Sets all limits, each within its own bounds.
     function setLimits(Limits calldata limits) external;
 
     function isSigner(address signer) external view returns (bool);
@@ -103,4 +111,7 @@ interface ISurfaceOracle {
     function signers() external view returns (uint256 count, uint256 threshold);
 
     function limits() external view returns (Limits memory);
+
+    /// @notice The book whose strikes surfaces are checked at.
+    function strikeBook() external view returns (address);
 }

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from eth_typing import ChecksumAddress
@@ -18,20 +15,13 @@ from web3.logs import DISCARD
 from web3.types import Nonce, TxParams, TxReceipt
 
 from ballast.chain.anvil import Anvil
+from ballast.chain.artifacts import artifact
 
-__all__ = ["BLOCK_TIME", "LocalChain", "Revert", "artifact", "logged"]
+__all__ = ["BLOCK_TIME", "LocalChain", "Revert", "logged"]
 
 #: Seconds between two transactions, unless told otherwise.
 BLOCK_TIME = 12
 _GAS_LIMIT = 16_000_000
-
-
-@cache
-def artifact(name: str) -> dict[str, Any]:
-    """ABI and bytecode of a built contract (`make contracts`)."""
-    path = files("ballast") / "abi" / f"{name}.json"
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return found
 
 
 @dataclass(frozen=True)

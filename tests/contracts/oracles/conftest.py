@@ -1,4 +1,4 @@
-"""A router with one listed asset, and what its guards are compared with."""
+"""A router with one listed asset and what its guards are compared with; an oracle of surfaces."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from web3.contract import Contract
 
 from tests.contracts.harness import LocalChain
 from tests.contracts.oracles.feeds import ETH, USD, Feed
+from tests.contracts.oracles.smiles import SmileDesk
 
 
 @pytest.fixture
@@ -40,3 +41,9 @@ def naive(chain: LocalChain) -> Contract:
 @pytest.fixture
 def harness(chain: LocalChain) -> Contract:
     return chain.deploy("OracleHarness")
+
+
+@pytest.fixture
+def desk(chain: LocalChain) -> SmileDesk:
+    """Five strikes of ETH in three months, three signers of whom one is enough, no surface yet."""
+    return SmileDesk(chain)
