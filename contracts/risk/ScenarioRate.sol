@@ -33,6 +33,7 @@ library ScenarioRate {
         int256[][] previous;
     }
 
+    /// @notice Reverts with the first thing of packed table `next` that may not follow `previous`.
     /// @param maxChange 1e6.
     function check(bytes memory previous, bytes memory next, uint256 maxChange) internal pure {
         uint256 header = ScenarioTable.wordAt(previous, 0);

@@ -83,7 +83,7 @@ library ScenarioTable {
         }
     }
 
-    /// @notice Row `row` of the list that begins at `listAt`.
+    /// @notice Row `row` of the list that begins at `listAt`: in its word `row / 16`, 32 bytes each.
     function entryAt(bytes memory data, uint256 listAt, uint256 row) internal pure returns (uint16) {
         return uint16(wordAt(data, listAt + (row >> 4 << 5)) >> (240 - 16 * (row % LANES)));
     }

@@ -6,8 +6,8 @@ in 1/8000, weights and the power in 1e-4. A number between two of the chain's is
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from math import floor
@@ -95,6 +95,17 @@ class ScenarioTable:
     @property
     def rows(self) -> int:
         return len(self.names)
+
+    def only(self, symbols: Collection[str]) -> ScenarioTable:
+        """The same scenarios for some of the underlyings."""
+        columns = [c for c, name in enumerate(self.underlyings) if name in symbols]
+        return replace(
+            self,
+            underlyings=tuple(self.underlyings[c] for c in columns),
+            spot=tuple(tuple(row[c] for c in columns) for row in self.spot),
+            vol=tuple(tuple(row[c] for c in columns) for row in self.vol),
+            floors={name: moves for name, moves in self.floors.items() if name in symbols},
+        )
 
     # ------------------------------------------------------------ the chain
 

@@ -38,7 +38,8 @@ def params_for(path: PricePath) -> NetworkParams:
             _require_steps(asset, path)
             feed = asset.feed.model_copy(update={"price": path.start[asset.symbol]})
             assets.append(asset.model_copy(update={"feed": feed}))
-    return params.model_copy(update={"assets": assets})
+    scenarios = params.scenarios.model_copy(update={"table": params.scenarios.table.only(path.symbols)})
+    return params.model_copy(update={"assets": assets, "scenarios": scenarios})
 
 
 def _require_bounds(asset: AssetParams, lowest: Decimal, highest: Decimal) -> None:

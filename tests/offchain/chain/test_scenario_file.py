@@ -220,6 +220,20 @@ def test_to_chain__no_floor__is_refused(write: Write) -> None:
     assert list(found[0]) == list(FLOOR_FIELDS.values())
 
 
+def test_only__some_underlyings__keeps_their_columns(write: Write) -> None:
+    both = {
+        "BTC": {"up": 1, "down": 0, "vol_up": 0, "vol_down": 0},
+        "ETH": {"up": 2, "down": 0, "vol_up": 0, "vol_down": 0},
+    }
+    table = read_scenarios(write(changed("floors", both)))
+    one = table.only({"ETH", "DOGE"})
+    assert (one.underlyings, one.spot[5], one.vol[5]) == (("ETH",), (Decimal("0.125"),), (Decimal("-0.05"),))
+    assert (one.names, one.weights, list(one.floors)) == (table.names, table.weights, ["ETH"])
+    assert table.only({"BTC", "ETH"}) == table
+    with pytest.raises(UsageError, match="underlyings: empty"):
+        table.only({"DOGE"})
+
+
 def test_percent__moves__are_exact_and_signed() -> None:
     assert [percent(Decimal(text)) for text in ("-0.372", "1.0", "0", "0.000125")] == [
         "-37.2%",
