@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.24;
 
+import {IPortfolioTerms} from "./IPortfolioTerms.sol";
+
 /// @title Errors of the margin engine, which reach callers through the Clearinghouse
 interface IMarginErrors {
     error Margin_UnknownModel(uint8 model);
@@ -8,16 +10,21 @@ interface IMarginErrors {
     error Margin_NoInstrumentRates(uint32 instrument);
     error Margin_RateBounds(uint32 maintenance, uint32 initial, uint32 bound);
     error Margin_MinimumBounds(uint256 minimumWad, uint256 boundWad);
+    error Margin_FactorBounds(bytes32 parameter, uint256 value, uint256 bound);
+    error Margin_NoColumn(uint8 asset);
+    error Margin_NoArrays(uint32 series);
+    error Margin_NoArray(uint256 slot, uint256 strike);
 }
 
 /// @title What an account must keep: the replaceable half of a health check
 /// @notice The ledger values an account, the engine says what that portfolio must hold. All values are USDC in 1e18.
 /// @dev Called with STATICCALL only: a wrong engine can ask for too much or too little, it cannot move a balance.
-interface IMarginEngine is IMarginErrors {
-    /// @param token Token id; 0 is the quote token, whose amount is not listed here but in `Portfolio.cashWad`.
+interface IMarginEngine is IMarginErrors, IPortfolioTerms {
+    /// @param id Token id in the low byte, the router's asset in the high one: a word less to pass. Token 0 is the quote token, whose amount is not
+    ///        listed here but in `Portfolio.cashWad`.
     /// @param valueWad Signed value of the balance, floored (debts away from zero).
     struct TokenLeg {
-        uint8 token;
+        uint16 id;
         int256 valueWad;
     }
 
@@ -29,12 +36,15 @@ interface IMarginEngine is IMarginErrors {
         int256 pnlWad;
     }
 
-    /// @param cashWad Balance of the quote token; negative is borrowed.
+    /// @param cashWad Balance of the quote token; negative is borrowed. @param quoteUsdWad Its price in USD.
+    /// @param options Empty, or as `OptionBook` lays an account's options out.
     struct Portfolio {
         uint8 model;
         int256 cashWad;
+        uint256 quoteUsdWad;
         TokenLeg[] tokens;
         LinearLeg[] linears;
+        uint256[] options;
     }
 
     /// @dev Rates are 1e6 = 100%.
@@ -46,15 +56,29 @@ interface IMarginEngine is IMarginErrors {
     event TokenRatesSet(uint8 indexed token, Rates rates);
     event InstrumentRatesSet(uint32 indexed instrument, Rates rates);
     event MinimumMaintenanceSet(uint256 minimumWad);
+    event FactorsSet(Factors factors);
+    event ContingencySet(uint8 indexed asset, Contingency contingency);
+    event HaircutSet(uint8 indexed token, uint32 haircut);
 
     /// @notice Equity and requirements of a valued portfolio.
     /// @return equityWad Signed.
     /// @return initialWad At least `maintenanceWad`; rounded up.
     /// @return maintenanceWad Rounded up; at least the minimum where the account has a debt or a position.
+    /// @return stale Bitmap of series slots whose arrays are too old, too far from the spot, or not of the latest surface's age: they may be
+    ///         liquidated on, but not added to.
     function requirement(Portfolio calldata portfolio)
         external
         view
-        returns (int256 equityWad, uint256 initialWad, uint256 maintenanceWad);
+        returns (int256 equityWad, uint256 initialWad, uint256 maintenanceWad, uint256 stale);
+
+    /// @notice The PORTFOLIO model's scenarios for a portfolio, whatever its model.
+    /// @return profitsWad P&L of each row of the table, unweighted.
+    /// @return shortfallWad Expected Shortfall.
+    /// @return worst Rows of the largest weighted losses, worst first, as many as the tail has.
+    function scenarios(Portfolio calldata portfolio)
+        external
+        view
+        returns (int256[] memory profitsWad, uint256 shortfallWad, uint8[] memory worst);
 
     /// @notice The smallest maintenance requirement of an account that owes anything.
     function minimumMaintenance() external view returns (uint256 minimumWad);
@@ -68,4 +92,17 @@ interface IMarginEngine is IMarginErrors {
     function setInstrumentRates(uint32 instrument, Rates calldata rates) external;
 
     function setMinimumMaintenance(uint256 minimumWad) external;
+
+    function factors() external view returns (Factors memory);
+
+    function contingencyOf(uint8 asset) external view returns (Contingency memory);
+
+    /// @notice Part of a token's value that initial margin of the PORTFOLIO model does not credit, 1e6.
+    function haircutOf(uint8 token) external view returns (uint32);
+
+    function setFactors(Factors calldata factors) external;
+
+    function setContingency(uint8 asset, Contingency calldata contingency) external;
+
+    function setHaircut(uint8 token, uint32 haircut) external;
 }

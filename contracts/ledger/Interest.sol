@@ -23,15 +23,35 @@ library Interest {
         view
         returns (uint256 depositIndex, uint256 borrowIndex)
     {
-        (depositIndex, borrowIndex) = (bank.depositIndex, bank.borrowIndex);
-        uint256 elapsed = uint32(block.timestamp) - bank.updatedAt;
-        if (elapsed != 0) {
-            uint256 grown = borrowIndex + Rounding.mulDivUp(borrowIndex, bank.borrowRate * elapsed, RATE_SCALE);
-            if (grown > MAX_INDEX) return (depositIndex, MAX_INDEX);
-            borrowIndex = grown;
-            grown = depositIndex + Rounding.mulDivDown(depositIndex, bank.depositRate * elapsed, RATE_SCALE);
-            depositIndex = Rounding.min(grown, MAX_INDEX);
+        return indicesOf(hotWord(bank));
+    }
+
+    /// @notice A bank's first slot as one word, in the order of `LedgerStorage.Bank`, the first field lowest: read once where several of its
+    ///         fields are needed.
+    function hotWord(LedgerStorage.Bank storage bank) internal view returns (uint256 word) {
+        assembly ("memory-safe") {
+            word := sload(bank.slot)
         }
+    }
+
+    function assetOf(uint256 word) internal pure returns (uint8) {
+        return uint8(word >> 240);
+    }
+
+    function decimalsOf(uint256 word) internal pure returns (uint256) {
+        return word >> 248;
+    }
+
+    /// @notice As `indices`, of the bank's first slot.
+    function indicesOf(uint256 word) internal view returns (uint256 depositIndex, uint256 borrowIndex) {
+        (depositIndex, borrowIndex) = (uint72(word), uint72(word >> 72));
+        uint256 elapsed = uint32(block.timestamp) - uint32(word >> 208);
+        if (elapsed == 0) return (depositIndex, borrowIndex);
+        uint256 grown = borrowIndex + Rounding.mulDivUp(borrowIndex, uint32(word >> 176) * elapsed, RATE_SCALE);
+        if (grown > MAX_INDEX) return (depositIndex, MAX_INDEX);
+        borrowIndex = grown;
+        grown = depositIndex + Rounding.mulDivDown(depositIndex, uint32(word >> 144) * elapsed, RATE_SCALE);
+        depositIndex = Rounding.min(grown, MAX_INDEX);
     }
 
     /// @notice Token units behind a share balance: a deposit rounded down, a debt away from zero.

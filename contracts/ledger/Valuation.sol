@@ -38,6 +38,7 @@ abstract contract Valuation is Banks {
         uint256 initial;
         uint256 maintenance;
         uint256 deviating; // bitmap of assets
+        uint256 stale; // bitmap of series slots
         uint256 debt; // negative balances and unsettled losses, USDC 1e18
     }
 
@@ -146,7 +147,8 @@ abstract contract Valuation is Banks {
         view
         returns (Health memory health)
     {
-        (health.equity, health.initial, health.maintenance) = IMarginEngine(_engine).requirement(portfolio);
+        (health.equity, health.initial, health.maintenance, health.stale) =
+            IMarginEngine(_engine).requirement(portfolio);
         health.deviating = prices.deviating;
         health.debt = _debtOf(portfolio);
     }
@@ -157,12 +159,18 @@ abstract contract Valuation is Banks {
         returns (IMarginEngine.Portfolio memory portfolio)
     {
         portfolio.model = words.model;
-        if (words.tokens & 1 != 0) portfolio.cashWad = _tokenAmount(words, QUOTE) * int256(QUOTE_UNIT);
+        portfolio.quoteUsdWad = prices.usd[0];
+        if (words.tokens & 1 != 0) {
+            int256 units = _amountIn(words, QUOTE, Interest.hotWord(_banks[QUOTE]));
+            portfolio.cashWad = units * int256(QUOTE_UNIT);
+        }
         uint256 tokens = words.tokens >> 1;
         portfolio.tokens = new IMarginEngine.TokenLeg[](_countBits(tokens));
         for (uint256 i; tokens != 0; ++i) {
             uint8 token = _lowestToken(tokens) + 1;
-            portfolio.tokens[i] = IMarginEngine.TokenLeg(token, _tokenValue(token, _tokenAmount(words, token), prices));
+            uint256 bank = Interest.hotWord(_banks[token]);
+            int256 value = _valueIn(bank, _amountIn(words, token, bank), prices);
+            portfolio.tokens[i] = IMarginEngine.TokenLeg((uint16(Interest.assetOf(bank)) << 8) | token, value);
             tokens &= tokens - 1;
         }
         portfolio.linears = new IMarginEngine.LinearLeg[](words.linears);
@@ -171,15 +179,19 @@ abstract contract Valuation is Banks {
         }
     }
 
-    function _tokenAmount(Words memory words, uint8 token) private view returns (int256) {
-        (uint256 depositIndex, uint256 borrowIndex) = Interest.indices(_banks[token]);
+    /// @param bank The bank's first slot.
+    function _amountIn(Words memory words, uint8 token, uint256 bank) private view returns (int256) {
+        (uint256 depositIndex, uint256 borrowIndex) = Interest.indicesOf(bank);
         return Interest.amountOf(_decodeShares(words.balances[token >> 1], token), depositIndex, borrowIndex);
     }
 
     /// @dev USDC 1e18, floored: a debt away from zero.
     function _tokenValue(uint8 token, int256 amount, Prices memory prices) internal view returns (int256) {
-        Bank storage bank = _banks[token];
-        return Rounding.mulDivFloor(amount, _indexOf(prices, bank.asset), 10 ** bank.decimals);
+        return _valueIn(Interest.hotWord(_banks[token]), amount, prices);
+    }
+
+    function _valueIn(uint256 bank, int256 amount, Prices memory prices) private pure returns (int256) {
+        return Rounding.mulDivFloor(amount, _indexOf(prices, Interest.assetOf(bank)), 10 ** Interest.decimalsOf(bank));
     }
 
     function _linearLeg(Words memory words, uint256 i, Prices memory prices)

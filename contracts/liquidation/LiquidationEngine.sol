@@ -234,7 +234,7 @@ contract LiquidationEngine is ILiquidation, PerpBook {
         uint256[] memory writtenOff
     ) private {
         for (uint256 i; i < portfolio.tokens.length; ++i) {
-            uint8 token = portfolio.tokens[i].token;
+            uint8 token = uint8(portfolio.tokens[i].id);
             int256 balance = _balanceOf(l.account, token);
             int256 slice = balance;
             if (step.fraction != WAD) {

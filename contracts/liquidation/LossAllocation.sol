@@ -110,7 +110,7 @@ contract LossAllocation is ILossAllocation, PerpBook {
         for (uint256 i; i < portfolio.tokens.length; ++i) {
             uint256 own = Rounding.positivePart(-portfolio.tokens[i].valueWad);
             if (own == 0) continue;
-            uint8 token = portfolio.tokens[i].token;
+            uint8 token = uint8(portfolio.tokens[i].id);
             uint256 debt = Rounding.positivePart(-_balanceOf(account, token));
             // a part of the debt, by value, so that price and decimals drop out
             uint256 part = Rounding.min(Rounding.mulDivDown(rest, own, debts), Rounding.mulDivDown(own, fraction, WAD));

@@ -11,7 +11,8 @@ import {ISurfaceOracle} from "../interfaces/ISurfaceOracle.sol";
 /// @dev Signers are keys: contracts cannot sign. The threshold is never zero and, once there are signers, never above their number.
 abstract contract SurfaceSigners is ISurfaceOracle, AccessManaged, EIP712 {
     bytes32 private constant SURFACE_TYPEHASH = keccak256(
-        "Surface(uint32 underlying,uint64 expiry,uint64 time,uint256 spot,uint256 forward,int64 a,int64 b,int64 rho,int64 m,int64 sigma,uint32 confidence)"
+        "Surface(uint32 underlying,uint64 expiry,uint64 time,uint256 spot,uint256 forward,"
+        "int64 a,int64 b,int64 rho,int64 m,int64 sigma,uint32 confidence)"
     );
     /// @dev Keeps the check of all of them affordable.
     uint256 private constant MAX_SIGNERS = 32;

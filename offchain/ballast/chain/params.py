@@ -34,8 +34,10 @@ __all__ = [
     "DEPLOYER",
     "AccessParams",
     "AdminParams",
+    "ArrayParams",
     "AssetParams",
     "ChainParams",
+    "ContingencyParams",
     "FeedParams",
     "FeesParams",
     "InterestParams",
@@ -43,11 +45,14 @@ __all__ = [
     "MarginParams",
     "MarketParams",
     "NetworkParams",
+    "OptionParams",
+    "PortfolioParams",
     "PremiumParams",
     "RatesParams",
     "RoleParams",
     "ScenarioParams",
     "SequencerParams",
+    "SurfaceParams",
     "TokenParams",
     "known_networks",
 ]
@@ -148,8 +153,88 @@ class SequencerParams(_Model):
         return self
 
 
+class PortfolioParams(_Model):
+    """Factors of the PORTFOLIO model: ``IPortfolioTerms.Factors``. Ages in seconds; ``stale_vol`` an hour."""
+
+    maintenance: RateE6
+    initial: RateE6
+    depeg_start: RateE6
+    depeg_slope: RateE6
+    confidence: RateE6
+    array_age: Seconds
+    surface_age: Seconds
+    stale_vol: RateE6
+
+    def content(self) -> dict[str, int]:
+        """As the contract takes them."""
+        return _camel(self.model_dump())
+
+
 class MarginParams(_Model):
     minimum_maintenance: WadNumber
+    portfolio: PortfolioParams
+
+
+class SurfaceParams(_Model):
+    """Limits of signed surfaces: ``ISurfaceOracle.Limits``; ``threshold`` signers sign each."""
+
+    threshold: Annotated[int, Field(ge=1, strict=True)]
+    max_age: Seconds
+    min_interval: Seconds
+    min_vol: RateE6
+    max_vol: RateE6
+    vol_step: RateE6
+    vol_speed: RateE6
+    max_basis: RateE6
+    basis_step: RateE6
+    basis_speed: RateE6
+
+    def content(self) -> dict[str, int]:
+        """The limits as the contract takes them."""
+        return _camel(self.model_dump(exclude={"threshold"}))
+
+
+class ArrayParams(_Model):
+    """Limits of risk arrays: ``IRiskArrays.Limits``."""
+
+    max_age: Seconds
+    band_cap: RateE6
+    band_vol: RateE6
+
+    def content(self) -> dict[str, int]:
+        """As the contract takes them."""
+        return _camel(self.model_dump())
+
+
+class ContingencyParams(_Model):
+    """Add-ons of one underlying: ``IPortfolioTerms.Contingency``; ``free`` in USDC."""
+
+    basis: RateE6
+    basis_initial: RateE6
+    short_option: RateE6
+    short_option_initial: RateE6
+    vega: RateE6
+    gamma: RateE6
+    calendar: RateE6
+    concentration: RateE6
+    free: Annotated[int, Field(ge=0, strict=True)]
+
+    def content(self) -> dict[str, int]:
+        """As the contract takes them."""
+        return _camel(self.model_dump())
+
+
+class OptionParams(_Model):
+    """An underlying's options. ``lot`` is the unit that sizes are counted in, for good."""
+
+    lot: WadNumber
+    contingency: ContingencyParams
+
+
+def _camel(values: Mapping[str, int]) -> dict[str, int]:
+    """Our names as the contracts write them."""
+    words = {name: name.split("_") for name in values}
+    return {first + "".join(map(str.capitalize, rest)): values[name] for name, (first, *rest) in words.items()}
 
 
 def _table(value: Any, info: ValidationInfo) -> Any:
@@ -251,7 +336,8 @@ class RatesParams(_Model):
 
 
 class TokenParams(_Model):
-    """``address``: a token that is there already; without it a mintable test token is deployed."""
+    """``address``: a token that is there already; without it a mintable test token is deployed. ``haircut`` is the part
+    of a balance that initial margin of the PORTFOLIO model does not credit."""
 
     name: str
     symbol: str
@@ -261,6 +347,7 @@ class TokenParams(_Model):
     borrow_cap: Number
     interest: InterestParams
     rates: RatesParams | None = None
+    haircut: RateE6 = 0
 
     def amount(self, whole: Decimal) -> int:
         """Token units of whole tokens, exact."""
@@ -291,6 +378,7 @@ class AssetParams(_Model):
     symbol: str
     feed: FeedParams
     token: TokenParams
+    options: OptionParams | None = None
     markets: list[MarketParams]
 
     @model_validator(mode="after")
@@ -319,6 +407,8 @@ class NetworkParams(_Model):
     sequencer: SequencerParams | None
     margin: MarginParams
     scenarios: ScenarioParams
+    surfaces: SurfaceParams
+    arrays: ArrayParams
     premium: PremiumParams
     liquidation: LiquidationParams
     assets: Annotated[list[AssetParams], Field(min_length=1, max_length=32)]
@@ -326,8 +416,11 @@ class NetworkParams(_Model):
     @model_validator(mode="after")
     def _check(self) -> NetworkParams:
         quote = self.assets[0]
-        if quote.token.decimals != units.QUOTE_DECIMALS or quote.markets or quote.token.rates:
-            raise ValueError("the first asset is the quote token: 6 decimals, no rates and no markets")
+        if quote.token.decimals != units.QUOTE_DECIMALS or quote.markets or quote.token.rates or quote.options:
+            raise ValueError("the first asset is the quote token: 6 decimals, no rates, no markets and no options")
+        signers = len(set(self.surface_signers))
+        if signers and self.surfaces.threshold > signers:
+            raise ValueError(f"surfaces.threshold: is {self.surfaces.threshold}, with {signers} surface_signers")
         for asset in self.assets[1:]:
             if asset.token.rates is None:
                 raise ValueError(f"asset {asset.symbol}: its token has no rates")
@@ -342,6 +435,9 @@ class NetworkParams(_Model):
             self.scenarios.content(self.asset_ids)
         except UsageError as error:
             raise ValueError(f"scenarios: {error}") from None
+        for asset in self.assets:
+            if asset.options is not None and asset.symbol not in self.scenarios.table.underlyings:
+                raise ValueError(f"asset {asset.symbol}: has options, but the scenario table has no column for it")
         return self
 
     @property

@@ -146,6 +146,9 @@ class _Planner:
         self.router = _On(Ref("OracleRouter"), "OracleRouter")
         self.engine = _On(Ref("MarginEngine"), "MarginEngine")
         self.scenarios = _On(Ref("ScenarioBook"), "ScenarioBook")
+        self.strikes = _On(Ref("StrikeBook"), "StrikeBook")
+        self.surfaces = _On(Ref("SurfaceOracle"), "SurfaceOracle")
+        self.arrays = _On(Ref("RiskArrays"), "RiskArrays")
         self.authority = _On(Ref("AccessManager"), "AccessManager")
 
     def steps(self) -> Iterator[Step]:
@@ -153,14 +156,16 @@ class _Planner:
         yield from self._contracts()
         yield from self._wiring()
         yield from self._fees()
-        yield from self._minimum()
+        yield from self._margin()
         yield from self._scenarios()
+        yield from self._surfaces()
         for identifier, asset in assets:
             yield from self._feed(identifier, asset)
             yield from self._token(identifier, asset)
         for identifier, asset in assets:
             for market in asset.markets:
                 yield from self._market(identifier, market)
+            yield from self._options(identifier, asset)
         yield from self._roles()
         yield from self._handover()
 
@@ -168,12 +173,19 @@ class _Planner:
 
     def _contracts(self) -> Iterator[Deploy]:
         authority = Ref("AccessManager")
-        minimum = self.params.margin.minimum_maintenance
+        params = self.params
         yield Deploy("AccessManager", "AccessManager", (self.deployer,))
         yield Deploy("OracleRouter", "OracleRouter", (authority,))
-        yield Deploy("MarginEngine", "MarginEngine", (authority, minimum))
-        scenarios = self.params.scenarios
+        scenarios = params.scenarios
         yield Deploy("ScenarioBook", "ScenarioBook", (authority, (scenarios.delay, scenarios.max_change)))
+        yield Deploy("StrikeBook", "StrikeBook", (authority,))
+        surfaces = tuple(params.surfaces.content().values())
+        yield Deploy("SurfaceOracle", "SurfaceOracle", (authority, Ref("StrikeBook"), surfaces))
+        read = tuple(Ref(name) for name in ("OracleRouter", "SurfaceOracle", "ScenarioBook", "StrikeBook"))
+        yield Deploy("RiskArrays", "RiskArrays", (authority, *read, tuple(params.arrays.content().values())))
+        factors = tuple(params.margin.portfolio.content().values())
+        books = (Ref("ScenarioBook"), Ref("RiskArrays"))
+        yield Deploy("MarginEngine", "MarginEngine", (authority, *books, params.margin.minimum_maintenance, factors))
         yield Deploy("LossAllocation", "LossAllocation", (authority,))
         for module in _MODULES:
             losses = (Ref("LossAllocation"),) if module == "LiquidationEngine" else ()
@@ -251,11 +263,14 @@ class _Planner:
             allowed = self.house.check(f"quoters.{quoter}", "isQuoter", (quoter,), True)
             yield self.house.call("setQuoter", (quoter, True), allowed, of=quoter)
 
-    def _minimum(self) -> Iterator[Call]:
+    def _margin(self) -> Iterator[Call]:
         minimum = self.params.margin.minimum_maintenance
         path = "margin.minimum_maintenance"
         check = self.engine.check(path, "minimumMaintenance", (), minimum)
         yield self.engine.call("setMinimumMaintenance", (minimum,), check, stage=Stage.CORRECTIONS, correction=True)
+        factors = self.params.margin.portfolio.content()
+        same = self.engine.check("margin.portfolio", "factors", (), factors)
+        yield self.engine.call("setFactors", (factors,), same, stage=Stage.CORRECTIONS, correction=True)
 
     def _scenarios(self) -> Iterator[Call]:
         scenarios = self.params.scenarios
@@ -265,6 +280,28 @@ class _Planner:
         # Any table will do here: whoever publishes has replaced the first one since.
         there = self.scenarios.check("scenarios.table", "active", (), AtLeast(1), pick=0)
         yield self.scenarios.call("propose", (scenarios.content(self.params.asset_ids),), there)
+
+        linked = self.scenarios.check("contracts.RiskArrays", "arrays", (), Ref("RiskArrays"))
+        yield self.scenarios.call("setArrays", (Ref("RiskArrays"),), linked)
+        held = self.params.arrays.content()
+        same = self.arrays.check("arrays", "limits", (), held)
+        yield self.arrays.call("setLimits", (held,), same, stage=Stage.CORRECTIONS, of="arrays", correction=True)
+
+    def _surfaces(self) -> Iterator[Call]:
+        surfaces = self.params.surfaces
+        limits = surfaces.content()
+        same = self.surfaces.check("surfaces", "limits", (), limits)
+        yield self.surfaces.call("setLimits", (limits,), same, stage=Stage.CORRECTIONS, of="surfaces", correction=True)
+        for holder in dict.fromkeys(self.params.surface_signers):
+            signer = self._address(holder)
+            allowed = self.surfaces.check(f"surface_signers.{signer}", "isSigner", (signer,), True)
+            yield self.surfaces.call("setSigner", (signer, True), allowed, of=signer)
+        if not self.params.surface_signers:
+            return  # without signers the oracle refuses every surface, and its threshold cannot be set
+        enough = self.surfaces.check("surfaces.threshold", "signers", (), surfaces.threshold, pick=1)
+        yield self.surfaces.call(
+            "setThreshold", (surfaces.threshold,), enough, stage=Stage.CORRECTIONS, correction=True
+        )
 
     def _sequencer(self) -> Iterator[Call]:
         sequencer = self.params.sequencer
@@ -336,6 +373,20 @@ class _Planner:
         yield self._correction("setTokenConfig", (identifier, config), same, asset.symbol)
         if token.rates is not None:
             yield self._set_rates("Token", identifier, token.rates, path, asset.symbol)
+
+    def _options(self, identifier: int, asset: AssetParams) -> Iterator[Call]:
+        haircut, path = asset.token.haircut, f"assets.{asset.symbol}"
+        if haircut:
+            same = self.engine.check(f"{path}.token.haircut", "haircutOf", (identifier,), haircut)
+            yield self.engine.call("setHaircut", (identifier, haircut), same, of=asset.symbol)
+        if asset.options is None:
+            return
+        lot = asset.options.lot
+        opened = self.strikes.check(f"{path}.options.lot", "lotOf", (identifier,), lot)
+        yield self.strikes.call("openUnderlying", (identifier, lot), opened, stage=Stage.MARKETS, of=asset.symbol)
+        terms = asset.options.contingency.content()
+        same = self.engine.check(f"{path}.options.contingency", "contingencyOf", (identifier,), terms)
+        yield self.engine.call("setContingency", (identifier, terms), same, of=asset.symbol)
 
     def _market(self, identifier: int, market: MarketParams) -> Iterator[Call]:
         instrument, path = instrument_of(identifier, market), f"markets.{market.symbol}"

@@ -31,6 +31,9 @@ NAMED_BY = (
     "OracleRouter",
     "MarginEngine",
     "ScenarioBook",
+    "StrikeBook",
+    "SurfaceOracle",
+    "RiskArrays",
     "PushedAggregator",
     "TestToken",
 )

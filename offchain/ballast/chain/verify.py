@@ -34,7 +34,15 @@ from ballast.errors import ContractError, DeploymentError
 __all__ = ["deployer_of", "preflight", "verify"]
 
 #: Contracts whose functions the AccessManager guards.
-_MANAGED = ("Clearinghouse", "OracleRouter", "MarginEngine", "ScenarioBook")
+_MANAGED = (
+    "Clearinghouse",
+    "OracleRouter",
+    "MarginEngine",
+    "ScenarioBook",
+    "StrikeBook",
+    "SurfaceOracle",
+    "RiskArrays",
+)
 
 
 def preflight(w3: Web3, params: NetworkParams) -> list[Difference]:

@@ -261,6 +261,9 @@ MODULE_RULES: Mapping[str, tuple[Rule, ...]] = {
     "TokenRatesSet": (Rule(schema.PARAMETER, _parameter("token", "token"), _value("rates")),),
     "InstrumentRatesSet": (Rule(schema.PARAMETER, _parameter("instrument", "instrument"), _value("rates")),),
     "MinimumMaintenanceSet": (Rule(schema.PARAMETER, _parameter("minimum"), _value("minimumWad")),),
+    "FactorsSet": (Rule(schema.PARAMETER, _parameter("factors"), _value("factors")),),
+    "ContingencySet": (Rule(schema.PARAMETER, _parameter("contingency", "asset"), _value("contingency")),),
+    "HaircutSet": (Rule(schema.PARAMETER, _parameter("haircut", "token"), _value("haircut")),),
     "FeedSet": (Rule(schema.PARAMETER, _parameter("feed", "asset"), _value("feed")),),
     "SequencerSet": (Rule(schema.PARAMETER, _parameter("sequencer"), _value("source", "grace")),),
     "Synced": (

@@ -33,7 +33,18 @@ RESTRICTED = {
         "unpause",
     },
     "OracleRouter": {"setFeed", "setSequencer", "resetSlowPrice"},
-    "MarginEngine": {"setTokenRates", "setInstrumentRates", "setMinimumMaintenance"},
+    "MarginEngine": {
+        "setTokenRates",
+        "setInstrumentRates",
+        "setMinimumMaintenance",
+        "setFactors",
+        "setContingency",
+        "setHaircut",
+    },
+    "ScenarioBook": {"propose", "withdrawProposal", "setLimits", "setArrays"},
+    "StrikeBook": {"openUnderlying", "listStrikes"},
+    "SurfaceOracle": {"setSigner", "setThreshold", "setLimits"},
+    "RiskArrays": {"setLimits"},
 }
 OPEN = {
     "Clearinghouse": {
@@ -57,6 +68,10 @@ OPEN = {
     },
     "OracleRouter": {"sync", "setAuthority"},
     "MarginEngine": {"setAuthority"},
+    "ScenarioBook": {"activate", "setAuthority"},
+    "StrikeBook": {"setAuthority"},
+    "SurfaceOracle": {"submit", "setAuthority"},
+    "RiskArrays": {"refresh", "refreshProposed", "setAuthority"},
 }
 DELAY = 2 * DAY
 

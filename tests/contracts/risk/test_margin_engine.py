@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -63,13 +64,16 @@ def reference(
 
 
 def required(engine: Contract, cash: int, tokens: list[Leg], linears: list[Linear], model: int = 0) -> tuple[int, ...]:
-    return tuple(engine.functions.requirement((model, cash, tokens, linears)).call())
+    legs = [(token << 8 | token, value) for token, value in tokens]
+    *found, stale = engine.functions.requirement((model, cash, WAD, legs, linears, [])).call()
+    assert stale == 0
+    return tuple(found)
 
 
 # ---------------------------------------------------------------- unknown
 
 
-@pytest.mark.parametrize("model", [1, 2, 255])
+@pytest.mark.parametrize("model", [2, 255])
 def test_requirement__unknown_model__reverts(engine: Contract, model: int) -> None:
     with reverts("Margin_UnknownModel", model=model):
         required(engine, WAD, [], [], model)
@@ -178,16 +182,24 @@ def test_setMinimumMaintenance__at_the_bounds__sets_and_emits(
     assert logged(engine, "MinimumMaintenanceSet", receipt) == [{"minimumWad": minimum}]
     assert engine.functions.minimumMaintenance().call() == minimum
     assert required(engine, -1, [], [])[2] == minimum
-    made = deploy(chain, "MarginEngine", authority.address, minimum)
+    made = deploy(chain, "MarginEngine", *constructed(authority, engine, minimum))
     assert made.functions.minimumMaintenance().call() == minimum
 
 
-def test_constructor__minimum_out_of_bounds__is_not_deployed(chain: LocalChain, authority: Contract) -> None:
+def constructed(authority: Contract, engine: Contract, minimum: int) -> tuple[Any, ...]:
+    """The constructor's arguments, as the deployed engine has them but for the minimum."""
+    books = (engine.functions.SCENARIOS().call(), engine.functions.ARRAYS().call())
+    return authority.address, *books, minimum, engine.functions.factors().call()
+
+
+def test_constructor__minimum_out_of_bounds__is_not_deployed(
+    chain: LocalChain, authority: Contract, engine: Contract
+) -> None:
     built = artifact("MarginEngine")
     factory = chain.w3.eth.contract(abi=built["abi"], bytecode=built["bytecode"])
     for minimum in (0, 1_000 * WAD + 1):
         with reverts("Margin_MinimumBounds", minimumWad=minimum):
-            factory.constructor(authority.address, minimum).estimate_gas({"from": chain.governor})
+            factory.constructor(*constructed(authority, engine, minimum)).estimate_gas({"from": chain.governor})
 
 
 # ---------------------------------------------------------------- live accounts

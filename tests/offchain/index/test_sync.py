@@ -321,8 +321,10 @@ def _replace_engine(chain: LocalChain) -> None:
     found = artifact("MarginEngine")
     factory = contract(abi=found["abi"], bytecode=found["bytecode"])
     authority = chain.protocol.contract("AccessManager").address
+    old = chain.protocol.engine.functions
+    same = (old.SCENARIOS().call(), old.ARRAYS().call(), 77 * 10**18, old.factors().call())
     receipt = chain.w3.eth.wait_for_transaction_receipt(
-        factory.constructor(authority, 77 * 10**18).transact({"from": chain.governor})
+        factory.constructor(authority, *same).transact({"from": chain.governor})
     )
     engine = contract(address=receipt["contractAddress"], abi=found["abi"])
     for token in (1, 2, 3):

@@ -14,12 +14,12 @@ contract TwoModelEngine {
     function requirement(IMarginEngine.Portfolio memory portfolio)
         external
         view
-        returns (int256 equityWad, uint256 initialWad, uint256 maintenanceWad)
+        returns (int256 equityWad, uint256 initialWad, uint256 maintenanceWad, uint256 stale)
     {
         uint8 model = portfolio.model;
         if (model > 1) revert IMarginErrors.Margin_UnknownModel(model);
         portfolio.model = 0;
-        (equityWad, initialWad, maintenanceWad) = ENGINE.requirement(portfolio);
+        (equityWad, initialWad, maintenanceWad, stale) = ENGINE.requirement(portfolio);
         if (model == 1) (initialWad, maintenanceWad) = (3 * initialWad, 3 * maintenanceWad);
     }
 

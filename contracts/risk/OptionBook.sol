@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.24;
+
+/// @title An account's options, packed four to a word
+/// @notice As a list of words for the margin engine: the series, the number of entries, the USDC price of each slot's asset (eight words, 1e18), and
+///         the entries.
+///
+///         Series: up to eight, 32 bits each in one word, slot 0 lowest: the series below, the number of entries of it from bit 22 on; 0 where
+///         the slot is free. Entry: 64 bits, the first of a word lowest:
+///
+///          lots     9-63   55 bits, signed, never 0
+///          strike   4-8    index in the strike book
+///          slot     1-3    of the series
+///          put      0
+library OptionBook {
+    uint256 internal constant MAX_SERIES = 8;
+    uint256 internal constant MAX_OPTIONS = 64;
+    int256 internal constant MAX_LOTS = (1 << 54) - 1;
+
+    /// @dev Places in the list of words.
+    uint256 internal constant SERIES_AT = 0;
+    uint256 internal constant COUNT_AT = 1;
+    uint256 internal constant INDICES_AT = 2;
+    uint256 internal constant ENTRIES_AT = INDICES_AT + MAX_SERIES;
+
+    uint256 private constant SERIES_MASK = 0x3fffff;
+
+    function seriesAt(uint256 seriesWord, uint256 slot) internal pure returns (uint32) {
+        return uint32((seriesWord >> (32 * slot)) & SERIES_MASK);
+    }
+
+    /// @notice Entries of the series in a slot.
+    function countAt(uint256 seriesWord, uint256 slot) internal pure returns (uint256) {
+        return (seriesWord >> (32 * slot + 22)) & 0x3ff;
+    }
+
+    function entryAt(uint256 word, uint256 index) internal pure returns (uint256) {
+        return uint64(word >> (64 * (index & 3)));
+    }
+
+    function encode(uint256 slot, uint256 strike, bool put, int256 lots) internal pure returns (uint256) {
+        return uint64(uint256(lots << 9)) | (strike << 4) | (slot << 1) | (put ? 1 : 0);
+    }
+
+    function lotsOf(uint256 entry) internal pure returns (int256) {
+        return int256(int64(uint64(entry))) >> 9;
+    }
+
+    function strikeOf(uint256 entry) internal pure returns (uint256) {
+        return (entry >> 4) & 31;
+    }
+
+    function slotOf(uint256 entry) internal pure returns (uint256) {
+        return (entry >> 1) & 7;
+    }
+
+    function isPut(uint256 entry) internal pure returns (bool) {
+        return entry & 1 != 0;
+    }
+}

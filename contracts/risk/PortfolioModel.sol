@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.24;
+
+import {IPortfolioTerms} from "../interfaces/IPortfolioTerms.sol";
+import {E6, E9, WAD} from "../libraries/Constants.sol";
+import {Rounding} from "../libraries/Rounding.sol";
+import {ArrayBlob} from "./ArrayBlob.sol";
+import {OptionSums} from "./OptionSums.sol";
+
+/// @title The PORTFOLIO model's add-ons and factors, as pure functions
+/// @notice R = max(0, Expected Shortfall, floor) + contingencies; maintenance = factor * R; initial = its factor * R * depeg + what is charged in
+///         initial only. USDC in 1e18; every charge is rounded up.
+library PortfolioModel {
+    /// @dev What is charged for one underlying: gross notionals and netted ones, USDC 1e18.
+    struct Gross {
+        uint256 linear; // perpetuals and dated futures
+        uint256 shorts; // spot value of naked short options
+        uint256 vega;
+        uint256 gamma;
+        uint256 calendar; // delta that nets between expiries
+        uint256 notional; // linear and options
+        int256 delta; // of options, over all expiries
+        uint256 absoluteDelta; // the same, expiry by expiry
+    }
+
+    /// @notice Adds an expiry's sums to its underlying's.
+    /// @param index USDC per unit now, 1e18.
+    function addSeries(Gross memory gross, OptionSums.Series memory s, uint256 index) internal pure {
+        // Safe: lots are below 2^60, the parts of a record below 2^32, a lot times the forward below 2^154.
+        unchecked {
+            uint256 lot = s.header.lot;
+            uint256 lotValue = lot * (uint256(s.move.forward) * ArrayBlob.PRICE_UNIT); // 1e36
+            gross.notional += Rounding.divUp(s.gross * lotValue, WAD);
+            gross.vega += Rounding.divUp(s.vega * lotValue, WAD * E9);
+            gross.gamma += Rounding.divUp(s.gamma * lotValue, WAD * E6);
+            uint256 naked = (s.calls < 0 ? uint256(-s.calls) : 0) + (s.puts < 0 ? uint256(-s.puts) : 0);
+            if (naked != 0) gross.shorts += Rounding.divUp(naked * lot * index, WAD);
+            int256 delta = _floorDiv(s.delta * int256(lotValue), int256(WAD * E9))
+                - _floorDiv(s.puts * int256(lotValue), int256(WAD));
+            gross.delta += delta;
+            gross.absoluteDelta += uint256(delta < 0 ? -delta : delta);
+        }
+    }
+
+    function _floorDiv(int256 a, int256 b) private pure returns (int256 q) {
+        assembly ("memory-safe") {
+            q := sub(sdiv(a, b), slt(smod(a, b), 0))
+        }
+    }
+
+    /// @notice An underlying's contingencies: in both requirements, and in initial only.
+    function contingencies(Gross memory gross, IPortfolioTerms.Contingency memory terms)
+        internal
+        pure
+        returns (uint256 both, uint256 initial)
+    {
+        uint256 netted = (gross.absoluteDelta - Rounding.abs(gross.delta)) / 2;
+        both = _part(gross.linear, terms.basis) + _part(gross.shorts, terms.shortOption) + _part(gross.vega, terms.vega)
+            + _part(gross.gamma, terms.gamma) + _part(netted, terms.calendar) + _concentration(gross.notional, terms);
+        initial = _part(gross.linear, terms.basisInitial) + _part(gross.shorts, terms.shortOptionInitial);
+    }
+
+    /// @dev rate * notional * (notional / free - 1) beyond the free size, at most the notional.
+    function _concentration(uint256 notional, IPortfolioTerms.Contingency memory terms) private pure returns (uint256) {
+        uint256 free = terms.free * WAD;
+        if (terms.concentration == 0 || notional <= free) return 0;
+        if (free == 0) return notional;
+        uint256 charge = Rounding.mulDivUp(_part(notional, terms.concentration), notional - free, free);
+        return Rounding.min(charge, notional);
+    }
+
+    /// @notice Drift of an expiry's old arrays: what the forward's move beyond the band leaves open, and volatility lost to time.
+    /// @param elapsed Seconds since the arrays, `surfaceElapsed` since the surface.
+    function drift(
+        OptionSums.Series memory s,
+        uint256 elapsed,
+        uint256 surfaceElapsed,
+        IPortfolioTerms.Factors memory factors
+    ) internal pure returns (uint256 charge) {
+        charge = Rounding.divUp(s.drift * s.header.lot, E9);
+        uint256 part; // of the value of doubling the volatility, 1e6
+        if (elapsed > factors.arrayAge) {
+            part = elapsed < s.header.remaining ? Rounding.mulDivUp(elapsed, E6, s.header.remaining) : E6;
+        }
+        if (surfaceElapsed > factors.surfaceAge) {
+            part += Rounding.mulDivUp(surfaceElapsed - factors.surfaceAge, factors.staleVol, 1 hours);
+        }
+        if (part == 0) return charge;
+        uint256 lotValue = s.header.lot * (uint256(s.move.forward) * ArrayBlob.PRICE_UNIT);
+        charge += _part(Rounding.divUp(s.vega * lotValue, WAD * E9), Rounding.min(part, 2 * E6));
+    }
+
+    /// @notice What initial margin adds for an expiry whose surface is not sure: the missing part of the gross notional.
+    function doubt(OptionSums.Series memory s, IPortfolioTerms.Factors memory factors) internal pure returns (uint256) {
+        if (s.header.confidence >= factors.confidence) return 0;
+        uint256 lotValue = s.header.lot * (uint256(s.move.forward) * ArrayBlob.PRICE_UNIT);
+        return _part(Rounding.divUp(s.gross * lotValue, WAD), E6 - Rounding.min(s.header.confidence, E6));
+    }
+
+    /// @notice Maintenance and initial margin of a requirement.
+    /// @param quoteUsd USD per unit of the quote token, 1e18. @param initialOnly What is charged in initial margin alone.
+    function margins(
+        uint256 requirement,
+        uint256 initialOnly,
+        uint256 quoteUsd,
+        IPortfolioTerms.Factors memory factors
+    ) internal pure returns (uint256 initial, uint256 maintenance) {
+        maintenance = _part(requirement, factors.maintenance);
+        initial = _part(requirement, factors.initial);
+        uint256 start = factors.depegStart * (WAD / E6);
+        if (quoteUsd < start) initial += _part(Rounding.mulDivUp(initial, start - quoteUsd, WAD), factors.depegSlope);
+        initial += initialOnly;
+    }
+
+    /// @dev Rounded up.
+    function _part(uint256 amount, uint256 rate) private pure returns (uint256) {
+        return Rounding.mulDivUp(amount, rate, E6);
+    }
+}
