@@ -7,6 +7,7 @@ import {IClearinghouse} from "./interfaces/IClearinghouse.sol";
 import {ILedger} from "./interfaces/ILedger.sol";
 import {ILiquidation} from "./interfaces/ILiquidation.sol";
 import {IListing} from "./interfaces/IListing.sol";
+import {IMarginEngine} from "./interfaces/IMarginEngine.sol";
 import {ITrading} from "./interfaces/ITrading.sol";
 import {QUOTE} from "./libraries/Constants.sol";
 import {Rounding} from "./libraries/Rounding.sol";
@@ -174,6 +175,12 @@ contract Clearinghouse is IClearinghouse, LedgerViews {
         header.model = model;
         emit MarginModelSet(account, model);
         _requireModel(account);
+    }
+
+    /// @inheritdoc ILedger
+    /// @dev Touches nothing of the ledger. The engine names the arrays: the governor's word, as for every price.
+    function refreshStrikes(uint32 underlying, uint64 expiry, uint256 from, uint256 count) external {
+        IMarginEngine(_engine).ARRAYS().refresh(underlying, expiry, from, count);
     }
 
     // ------------------------------------------------------------ trading

@@ -6,6 +6,7 @@ import {ILiquidation, ILiquidationViews} from "./ILiquidation.sol";
 import {IListing} from "./IListing.sol";
 import {IMarginErrors} from "./IMarginEngine.sol";
 import {IOracleErrors} from "./IOracleErrors.sol";
+import {IRiskArraysErrors} from "./IRiskArrays.sol";
 import {IOrderViews, ITrading} from "./ITrading.sol";
 
 /// @title The one contract that users, keepers and liquidators call
@@ -17,6 +18,7 @@ interface IClearinghouse is
     ILiquidationViews,
     IListing,
     IMarginErrors,
+    IRiskArraysErrors,
     IOracleErrors
 {
     /// @notice A market's state as of its last change. Units as in `MarketSet` and `PoolSet`; sums of quotes in USDC 1e18.

@@ -102,6 +102,9 @@ interface ILedger is ILedgerTypes {
     /// @notice Chooses the margin model; initial margin must hold under it.
     function setMarginModel(uint256 account, uint8 model) external;
 
+    /// @notice Prices strikes `from` to `from + count - 1` of an expiry under every scenario: see `IRiskArrays.refresh`. Open to all.
+    function refreshStrikes(uint32 underlying, uint64 expiry, uint256 from, uint256 count) external;
+
     /// @notice Gives USDC to the insurance fund.
     function fundInsurance(uint256 amount) external;
 
@@ -113,6 +116,13 @@ interface ILedger is ILedgerTypes {
 
     /// @notice Equity over maintenance margin, 1e18; the type's maximum without requirement, 0 with negative equity.
     function healthFactor(uint256 account) external view returns (uint256);
+
+    /// @notice P&L of the account in each scenario (USDC 1e18, unweighted), their Expected Shortfall, and the rows of the largest weighted losses,
+    ///         worst first. What the PORTFOLIO model sees, whatever model the account has.
+    function risk(uint256 account)
+        external
+        view
+        returns (int256[] memory scenarioPnl, uint256 expectedShortfall, uint8[] memory worst);
 
     /// @notice Signed size, 1e18.
     function positionOf(uint256 account, uint32 instrument) external view returns (int256);

@@ -2,6 +2,8 @@
 pragma solidity ^0.8.24;
 
 import {IPortfolioTerms} from "./IPortfolioTerms.sol";
+import {IRiskArrays} from "./IRiskArrays.sol";
+import {IScenarioBook} from "./IScenarioBook.sol";
 
 /// @title Errors of the margin engine, which reach callers through the Clearinghouse
 interface IMarginErrors {
@@ -92,6 +94,11 @@ interface IMarginEngine is IMarginErrors, IPortfolioTerms {
     function setInstrumentRates(uint32 instrument, Rates calldata rates) external;
 
     function setMinimumMaintenance(uint256 minimumWad) external;
+
+    /// @notice The table of scenarios, and the arrays that options are valued by.
+    function SCENARIOS() external view returns (IScenarioBook);
+
+    function ARRAYS() external view returns (IRiskArrays);
 
     function factors() external view returns (Factors memory);
 

@@ -1,22 +1,27 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.24;
 
-/// @title Each strike's profit and loss under every scenario, computed on chain and kept as code
-/// @notice One blob per expiry and table: a call's P&L per lot in each of the table's rows and in the floor's four moves. A put is the call less
-///         the forward, so it needs no entry of its own.
-interface IRiskArrays {
-    /// @param series The expiry: asset << 14 | day. @param blob The arrays themselves, as stored: logs alone rebuild them.
-    event ArraysStored(uint32 indexed series, uint32 indexed version, address pointer, bytes blob);
-    /// @param count Strikes that are priced, of those that were listed when the refresh began.
-    event ArraysAdvanced(uint32 indexed series, uint32 indexed version, uint256 count);
-
+/// @title Errors of the risk arrays, which reach callers through the Clearinghouse
+interface IRiskArraysErrors {
     error RiskArrays_Expired(uint64 expiry, uint256 time);
     error RiskArrays_UnknownUnderlying(uint32 underlying);
     error RiskArrays_Range(uint256 from, uint256 expected, uint256 count);
+    error RiskArrays_Older(uint256 time, uint256 current);
+    error RiskArrays_FewerStrikes(uint256 count, uint256 current);
     error RiskArrays_NothingProposed();
     error RiskArrays_PriceBounds(uint256 spotWad, uint256 forwardWad, uint256 bound);
     error RiskArrays_LotBounds(uint256 strikeWad, uint256 scale, uint256 bound);
     error RiskArrays_Bounds(bytes32 parameter, uint256 value, uint256 bound);
+}
+
+/// @title Each strike's profit and loss under every scenario, computed on chain and kept as code
+/// @notice One blob per expiry and table: a call's P&L per lot in each of the table's rows and in the floor's four moves. A put is the call less
+///         the forward, so it needs no entry of its own.
+interface IRiskArrays is IRiskArraysErrors {
+    /// @param series The expiry: asset << 14 | day. @param blob The arrays themselves, as stored: logs alone rebuild them.
+    event ArraysStored(uint32 indexed series, uint32 indexed version, address pointer, bytes blob);
+    /// @param count Strikes that are priced, of those that were listed when the refresh began.
+    event ArraysAdvanced(uint32 indexed series, uint32 indexed version, uint256 count);
 
     /// @param maxAge Seconds in which several calls may make up one refresh.
     /// @param bandCap, bandVol 1e6: marks are carried by delta and gamma for moves up to min(bandCap, bandVol * vol * sqrt(years)) of the forward.

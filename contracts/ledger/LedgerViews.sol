@@ -5,6 +5,7 @@ import {IClearinghouse} from "../interfaces/IClearinghouse.sol";
 import {ILedger} from "../interfaces/ILedger.sol";
 import {ILiquidationViews} from "../interfaces/ILiquidation.sol";
 import {IListing} from "../interfaces/IListing.sol";
+import {IMarginEngine} from "../interfaces/IMarginEngine.sol";
 import {IOrderViews, ITrading} from "../interfaces/ITrading.sol";
 import {IOracleRouter} from "../interfaces/IOracleRouter.sol";
 import {QUOTE, WAD} from "../libraries/Constants.sol";
@@ -44,6 +45,13 @@ abstract contract LedgerViews is IClearinghouse, Custody {
         if (current.equity < 0) return 0;
         if (current.maintenance == 0) return type(uint256).max;
         return Rounding.mulDivDown(uint256(current.equity), WAD, current.maintenance);
+    }
+
+    /// @inheritdoc ILedger
+    function risk(uint256 account) external view readable returns (int256[] memory, uint256, uint8[] memory) {
+        _ownerOf(account);
+        Words memory words = _load(account);
+        return IMarginEngine(_engine).scenarios(_portfolioOf(words, _readPrices(_assetsOf(words))));
     }
 
     /// @inheritdoc ILedger

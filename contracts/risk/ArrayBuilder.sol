@@ -3,7 +3,7 @@ pragma solidity ^0.8.24;
 
 import {FixedPointMathLib} from "solady/src/utils/FixedPointMathLib.sol";
 
-import {IRiskArrays} from "../interfaces/IRiskArrays.sol";
+import {IRiskArraysErrors} from "../interfaces/IRiskArrays.sol";
 import {IScenarioBook} from "../interfaces/IScenarioBook.sol";
 import {ArrayBlob} from "./ArrayBlob.sol";
 import {Black76} from "./Black76.sol";
@@ -126,7 +126,7 @@ library ArrayBuilder {
         (uint256 value, uint256 delta, uint256 density) = Black76.callWithGreeks(moneyness, ratio, v);
         uint256 size = market.forward * market.lot;
         uint256 scale = _price(rows, moneyness, ratio, v, value) * size / (SCALE * ArrayBlob.LARGEST) + 1;
-        if (scale > type(uint32).max) revert IRiskArrays.RiskArrays_LotBounds(strike, scale, type(uint32).max);
+        if (scale > type(uint32).max) revert IRiskArraysErrors.RiskArrays_LotBounds(strike, scale, type(uint32).max);
         _writeEntries(rows, size, SCALE * scale, record + 32);
         uint256 word = ((strike / ArrayBlob.PRICE_UNIT) << 192)
             | ((value * market.forward / (WAD * ArrayBlob.PRICE_UNIT)) << 128) | ((delta / 1e9) << 96)

@@ -18,7 +18,9 @@ import {ScenarioTable} from "./ScenarioTable.sol";
 
 /// @title Reads tables and arrays and works a portfolio's sums out
 abstract contract PortfolioMargin is IMarginEngine {
+    /// @inheritdoc IMarginEngine
     IScenarioBook public immutable SCENARIOS;
+    /// @inheritdoc IMarginEngine
     IRiskArrays public immutable ARRAYS;
 
     /// @dev The parts of one evaluation.

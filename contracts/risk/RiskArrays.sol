@@ -35,8 +35,10 @@ contract RiskArrays is IRiskArrays, AccessManaged {
 
     /// @dev One slot.
     struct Pointer {
-        address blob;
-        uint32 version;
+        address blob; // 20 bytes
+        uint32 version; // 4 bytes
+        uint40 time; // 5 bytes
+        uint8 count; // 1 byte: strikes
     }
 
     /// @dev A refresh in several calls: the first part begins with what all of them share. Whoever comes next goes on with it.
@@ -247,7 +249,13 @@ contract RiskArrays is IRiskArrays, AccessManaged {
         bytes memory blob = bytes.concat(bytes32(first), bytes32(second), records);
         address pointer = SSTORE2.write(blob);
         uint32 version = uint32(header.version);
-        _pointers[series][version & 1] = Pointer(pointer, version);
+        Pointer memory current = _pointers[series][version & 1];
+        if (current.version == version) {
+            // a refresh in parts that began before: positions may be held by what came since
+            if (header.time < current.time) revert RiskArrays_Older(header.time, current.time);
+            if (header.count < current.count) revert RiskArrays_FewerStrikes(header.count, current.count);
+        }
+        _pointers[series][version & 1] = Pointer(pointer, version, uint40(header.time), uint8(header.count));
         emit ArraysStored(series, version, pointer, blob);
     }
 

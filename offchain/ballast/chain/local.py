@@ -23,6 +23,7 @@ from ballast.chain.anvil import Anvil
 from ballast.chain.deployer import deploy
 from ballast.chain.deployment import Deployment
 from ballast.chain.localnode import LocalNode
+from ballast.chain.localoptions import LocalOptions
 from ballast.chain.orders import Order, Quote, sign_order, sign_quote
 from ballast.chain.params import NetworkParams
 from ballast.chain.protocol import Health, Protocol
@@ -165,6 +166,11 @@ class LocalChain(LocalNode):
     @property
     def deployment(self) -> Deployment:
         return self.protocol.deployment
+
+    @property
+    def options(self) -> LocalOptions:
+        """Expiries, surfaces and risk arrays."""
+        return LocalOptions(self)
 
     @property
     def governor(self) -> str:

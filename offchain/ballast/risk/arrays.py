@@ -59,7 +59,14 @@ class Market:
 
     def deviation(self, log_strike: int) -> int:
         """vol * sqrt(years) of a strike in 1e18, with the volatility within 1% and 500%."""
-        w = total_variance(self.slice, log_strike - ln_wad(self.signed_forward))
+        return self._within(total_variance(self.slice, log_strike - ln_wad(self.signed_forward)))
+
+    @property
+    def deviation_at_forward(self) -> int:
+        """The same at the signed forward."""
+        return self._within(total_variance(self.slice, 0))
+
+    def _within(self, w: int) -> int:
         deviation = isqrt(w * WAD) if w > 0 else 0
         least, most = _MIN_VOL * self.root_time // WAD, _MAX_VOL * self.root_time // WAD
         return min(max(deviation, least), most)

@@ -60,6 +60,7 @@ OPEN = {
         "fill",
         "cancel",
         "settle",
+        "refreshStrikes",
         "submitQuotes",
         "liquidate",
         "flag",
