@@ -27,6 +27,11 @@ contract LiquidationEngine is ILiquidation, PerpBook {
     ///      realised loss is rounded too.
     uint256 private constant REWARD_ROUNDING = 4;
 
+    /// @dev In the PORTFOLIO model positions hedge each other, and slices are whole lots: where a position is small, closing a lot too much of it
+    ///      can cost more than the step gains. So an account whose maintenance is below this many times the dust, a position, is closed whole.
+    uint256 private constant HEDGED_DUST = 3;
+    uint8 private constant PORTFOLIO = 1;
+
     address private immutable LOSSES;
 
     /// @dev One step while it is worked out.
@@ -150,6 +155,9 @@ contract LiquidationEngine is ILiquidation, PerpBook {
         // where the minimum is in force, or would be for what is left, the requirement does not shrink with the account: close it
         uint256 left = Rounding.mulDivDown(step.maintenance, WAD - step.fraction, WAD);
         if (left <= IMarginEngine(_engine).minimumMaintenance()) step.fraction = WAD;
+        if (portfolio.model == PORTFOLIO && step.maintenance < HEDGED_DUST * config.dust * portfolio.linears.length) {
+            step.fraction = WAD;
+        }
         uint256 gross = _grossOf(portfolio);
         step.limited = step.fraction > l.maxFraction;
         if (step.limited) step.fraction = l.maxFraction;

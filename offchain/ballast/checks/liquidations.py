@@ -16,6 +16,8 @@ __all__ = ["check_liquidations"]
 
 #: Positions in ``LiquidationConfig``.
 _TARGET, _DUST = 0, 9
+#: The model's number.
+_PORTFOLIO = 1
 #: Somebody who holds nothing here, to ask whether a healthy account could be liquidated.
 _STRANGER = "0x00000000000000000000000000000000000ba115"
 _ANY_STEP = 2**64 - 1
@@ -100,13 +102,26 @@ def _check_partial(findings: Findings, scene: _Scene, event: LoggedEvent, after:
     if event["fraction"] < limit:
         # what one unit of each token is worth: the roundings of a step
         values = Values.before(scene.transaction, scene.tokens)
-        slack = 2 * QUOTE_UNIT + (values.of_units() if values else 0)
+        slack = 2 * QUOTE_UNIT + (values.of_units() if values else 0) + _lots(scene, event["account"])
         missing = after.maintenance * scene.target // WAD - after.equity
         findings.require(missing <= slack, f"{where}: ended {missing} (1e-18 USDC) below the target")
     gross = _gross(scene)
     if gross is not None:
         left = gross * (WAD - event["fraction"]) // WAD
         findings.require(left >= scene.dust, f"{where}: dust of {left} (1e-18 USDC) stayed")
+
+
+def _lots(scene: _Scene, account: int) -> int:
+    """What slices of whole lots may leave unhedged in the PORTFOLIO model, USDC 1e18: a lot of each perpetual, moved by
+    all of its value."""
+    view, block = scene.view, scene.transaction.block
+    if view.must([("accountOf", [account])], block - 1)[0][2] != _PORTFOLIO:
+        return 0
+    lots = 0
+    for number in view.perpetuals:
+        config, mark = view.must([("marketOf", [number]), ("markOf", [number])], block)
+        lots += config[1][0] * mark[0] // WAD
+    return lots * scene.target // WAD
 
 
 def _limit_of(transaction: Transaction, account: int) -> int:

@@ -176,4 +176,17 @@ def test_liquidate__crash__each_step_raises_the_factor_until_the_target(
     chain.liquidate(owner.account, liquidator.account)
     ended = owner.health.factor
     assert ended is not None
-    assert ended >= 115 * WAD // 100 - WAD // 10**6
+    assert ended >= 115 * WAD // 100 - WAD // 10**4, "but for a lot of each hedge"
+
+
+def test_liquidate__hedges_of_few_lots__closes_whole(chain: LocalChain, make_account: Maker, market: Market) -> None:
+    """A slice would close the short whole, which stands at its minimum, and leave the long unhedged."""
+    owner = make_account(
+        collateral={"USDC": "23"}, positions={"ETH-PERP": "0.02", "SOL-PERP": "-0.2"}, name="small hedger"
+    )
+    liquidator = make_account(collateral={"USDC": "500000"}, name="liquidator")
+    choose(chain, owner)
+    market.set_price("ETH", "2350")
+    assert not owner.health.is_healthy
+    chain.liquidate(owner.account, liquidator.account)
+    assert (owner.position("ETH-PERP"), owner.position("SOL-PERP")) == (0, 0)
