@@ -12,6 +12,7 @@ from ballast.chain.local import LocalChain
 from ballast.testing import Market, Trader
 from ballast.units import WAD
 from tests.contracts.ledger.tools import list_token, reverts, spare_token
+from tests.support.mutants import Mutant, mutant_chain
 
 ETH = 2
 PORTFOLIO = 1
@@ -179,14 +180,49 @@ def test_liquidate__crash__each_step_raises_the_factor_until_the_target(
     assert ended >= 115 * WAD // 100 - WAD // 10**4, "but for a lot of each hedge"
 
 
-def test_liquidate__hedges_of_few_lots__closes_whole(chain: LocalChain, make_account: Maker, market: Market) -> None:
-    """A slice would close the short whole, which stands at its minimum, and leave the long unhedged."""
-    owner = make_account(
-        collateral={"USDC": "23"}, positions={"ETH-PERP": "0.02", "SOL-PERP": "-0.2"}, name="small hedger"
-    )
-    liquidator = make_account(collateral={"USDC": "500000"}, name="liquidator")
-    choose(chain, owner)
-    market.set_price("ETH", "2350")
-    assert not owner.health.is_healthy
-    chain.liquidate(owner.account, liquidator.account)
-    assert (owner.position("ETH-PERP"), owner.position("SOL-PERP")) == (0, 0)
+HEDGES_LIKE_OTHERS = Mutant(
+    name="hedges of few lots are sliced like anything else",
+    contract="LiquidationEngine",
+    source="contracts/liquidation/LiquidationEngine.sol",
+    passages=(
+        (
+            "contracts/liquidation/LiquidationEngine.sol",
+            "if (portfolio.model == PORTFOLIO && step.maintenance <",
+            "if (portfolio.model == 99 && step.maintenance <",
+        ),
+    ),
+)
+
+
+def hedge_in_few_lots(chain: LocalChain) -> tuple[int, int]:
+    """Two hedges; the smaller one's perpetual stands at its minimum: in a slice of the account it goes whole, and what
+    it hedged stays. Then the basis is charged more, and the account is weak."""
+    chain.open("lender", collateral={"USDC": 1_000_000, "ETH": 100, "BTC": 10})
+    maker = chain.open("maker", collateral={"USDC": 1_000_000})
+    owner = chain.open("small hedger", collateral={"USDC": "605", "BTC": "0.001"})
+    chain.fill(maker, owner, "ETH-PERP", "0.2")
+    chain.fill(maker, owner, "BTC-PERP", "-0.001")
+    house, engine = chain.protocol.house.functions, chain.protocol.engine.functions
+    key = chain.key_of(owner)
+    chain.send(house.setMarginModel(owner, PORTFOLIO), key.address)
+    chain.withdraw(owner, "ETH", "0.2")
+    chain.withdraw(owner, "USDC", "20")
+    terms = list(engine.contingencyOf(ETH).call())
+    for asset in (1, ETH):
+        chain.send(engine.setContingency(asset, (75_000, *terms[1:])), chain.governor)
+    return owner, chain.open("liquidator", collateral={"USDC": 100_000})
+
+
+def test_liquidate__hedges_of_few_lots__closes_whole(chain: LocalChain) -> None:
+    owner, liquidator = hedge_in_few_lots(chain)
+    assert not chain.health(owner).is_healthy
+    chain.liquidate(owner, liquidator)
+    sizes = [chain.protocol.position(owner, symbol) for symbol in ("ETH-PERP", "BTC-PERP")]
+    assert sizes == [0, 0]
+
+
+def test_liquidate__hedges_of_few_lots_sliced__cannot_be_liquidated() -> None:
+    with mutant_chain(HEDGES_LIKE_OTHERS) as chain:
+        owner, liquidator = hedge_in_few_lots(chain)
+        with reverts("Liquidation_HealthFell", account=owner):
+            chain.liquidate(owner, liquidator)
