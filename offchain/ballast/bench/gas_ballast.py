@@ -16,6 +16,7 @@ from web3.contract.contract import ContractFunction
 from web3.types import TxParams, Wei
 
 from ballast.bench.chain import Chain
+from ballast.bench.gas_portfolio import measure_portfolio
 from ballast.bench.lending import HEALTH_SIZES, Actors, Asset, Market, Step, fund, measure
 from ballast.chain.local import ANY_STEP, LocalChain
 from ballast.chain.params import AssetParams, NetworkParams
@@ -128,7 +129,11 @@ class Ballast:
 
     def health(self, who: ChecksumAddress) -> ContractFunction:
         """``health``."""
-        return self.protocol.house.functions.health(account_id(who))
+        return self.health_of(account_id(who))
+
+    def health_of(self, account: int) -> ContractFunction:
+        """``health`` of an account by its id."""
+        return self.protocol.house.functions.health(account)
 
 
 def measure_ballast(
@@ -156,6 +161,8 @@ def measure_ballast(
     steps += _fills(chain, local, system, actors)
     on_step("health over more positions")
     steps += _wider_health(chain, local, system, actors)
+    on_step("portfolio margin")
+    steps += measure_portfolio(local, lambda account, who: chain.view_gas(system.health_of(account), who))
     return steps
 
 

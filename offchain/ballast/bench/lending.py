@@ -112,13 +112,14 @@ AMOUNTS: Final = Amounts()
 class Step:
     """Gas of one step: a receipt's gasUsed, or for a view that less 21,000; None with a `reason`.
 
-    `n` is the number of collateral assets the account holds in it.
+    `n` is the number of collateral assets the account holds in it, or of options; `k` of scenarios.
     """
 
     work: str
     gas: int | None
     n: int = 1
     reason: str | None = None
+    k: int | None = None
 
 
 class LendingSystem(Protocol):

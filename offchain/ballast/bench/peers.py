@@ -79,7 +79,7 @@ def measure_peers(
 
 def rows_of(system: str, version: str, steps: Sequence[Step]) -> list[Row]:
     """Steps of one system as gas rows."""
-    return [Row(step.work, system, step.gas, "gas", version, n=step.n, reason=step.reason) for step in steps]
+    return [Row(step.work, system, step.gas, "gas", version, n=step.n, k=step.k, reason=step.reason) for step in steps]
 
 
 def _rows_or_reason(peer: Peer, project: Path, run: Callable[[], list[Step]]) -> list[Row]:
