@@ -26,6 +26,7 @@ COMMANDS = {
     "doctor": "what is installed and running, what is not, and how to mend it",
     "accounts": "live accounts, riskiest first",
     "account": "one account: the contract's view beside our own computation",
+    "margin": "the margin of a portfolio in a file, by the same integers as the contract",
     "scenarios": "the scenario table that margins are computed over: show, publish, activate",
     "keeper": "the bot that liquidates unhealthy accounts",
     "bench": "benchmarks side by side with other protocols",

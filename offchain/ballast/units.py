@@ -7,7 +7,7 @@ may be inexact the function's name says the direction (``_down``, ``_up``).
 from __future__ import annotations
 
 import re
-from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, DecimalException, localcontext
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal, DecimalException, localcontext
 
 from eth_utils.address import is_checksum_address, is_hex_address, to_checksum_address
 
@@ -31,6 +31,7 @@ __all__ = [
     "parse_address",
     "to_units",
     "to_units_down",
+    "to_units_nearest",
     "to_units_up",
     "to_wad",
 ]
@@ -157,6 +158,11 @@ def from_units(units: int, decimals: int) -> Decimal:
     with localcontext(_EXACT):
         number = Decimal(units).scaleb(-decimals).normalize()
         return number.quantize(Decimal(1)) if number == number.to_integral_value() else number
+
+
+def to_units_nearest(amount: Decimal | str | int, decimals: int) -> int:
+    """Units of ``amount``, to the nearest, ties to even: of what is no money."""
+    return int(_scaled(amount, decimals).to_integral_value(ROUND_HALF_EVEN))
 
 
 def to_wad(amount: Decimal | str | int) -> int:

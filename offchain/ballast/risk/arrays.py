@@ -121,7 +121,11 @@ class Record:
         )
 
     def encode(self) -> bytes:
-        """The record's bytes in the blob."""
+        """The record's bytes in the blob. ``OverflowError`` where a lot's P&L is beyond their range."""
+        if self.scale > _MAX_32:
+            raise OverflowError(
+                f"strike {self.strike}: a lot's P&L is beyond what a record can hold, scale {self.scale}"
+            )
         word = (
             self.strike << 192 | self.mark << 128 | self.delta << 96 | self.gamma << 64 | self.vega << 32 | self.scale
         )
@@ -183,7 +187,7 @@ class Series:
 
 
 def price_strike(market: Market, moves: Moves, strike: int) -> Record:
-    """The record of one strike (USDC in 1e18). ``OverflowError`` where a lot's P&L is beyond the record's range."""
+    """The record of one strike (USDC in 1e18)."""
     log_strike = ln_wad(strike)
     moneyness = ln_wad(market.forward) - log_strike
     ratio = strike * WAD // market.forward
@@ -196,8 +200,6 @@ def price_strike(market: Market, moves: Moves, strike: int) -> Record:
         profits.append(move * then - WAD * value)
     size = market.forward * market.lot
     scale = max(map(abs, profits)) * size // (_SCALE * LARGEST) + 1
-    if scale > _MAX_32:
-        raise OverflowError(f"strike {strike}: the P&L of a lot is beyond what a record can hold, scale {scale}")
     return Record(
         strike=strike // PRICE_UNIT,
         mark=value * market.forward // (WAD * PRICE_UNIT),

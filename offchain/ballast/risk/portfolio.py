@@ -79,7 +79,7 @@ class FloorMoves:
 class Rows:
     """A scenario table: weights and 1 + spot move in 1e18, one tuple of K per underlying; assets are numbers.
 
-    ``floors`` may be empty: no floor.
+    A floor of ``None`` is none.
     """
 
     version: int
@@ -87,7 +87,7 @@ class Rows:
     weights: tuple[int, ...]
     assets: tuple[int, ...]
     spot: tuple[tuple[int, ...], ...]
-    floors: tuple[FloorMoves, ...]
+    floors: tuple[FloorMoves | None, ...]
 
     def column(self, asset: int) -> int:
         if asset not in self.assets:
@@ -311,6 +311,8 @@ def _floor(rows: Rows, exposures: Sequence[int], sums: Mapping[int, _Sums]) -> i
     """The largest loss in a floor move of one underlying, all others unmoved."""
     largest = 0
     for column, moves in enumerate(rows.floors):
+        if moves is None:
+            continue
         for i, move in enumerate((moves.up, moves.up, moves.down, moves.down)):
             options = sum(one.entries[i] for series, one in sums.items() if series >> 14 == rows.assets[column])
             largest = max(largest, -(options * QUANTUM + exposures[column] * (move - WAD) // WAD))

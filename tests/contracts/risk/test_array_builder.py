@@ -107,7 +107,7 @@ def test_write__profit_of_a_lot_beyond_the_record__reverts(arrays: Contract) -> 
     with reverts("RiskArrays_LotBounds"):
         _call(arrays, market, column.table, 0, [10**9 * WAD]).call({"gas": 60_000_000})
     with pytest.raises(OverflowError, match="beyond what a record can hold"):
-        twin(market, column, 10**9 * WAD)
+        twin(market, column, 10**9 * WAD).encode()
 
 
 def test_prepare__second_column__has_its_own_moves(arrays: Contract) -> None:
