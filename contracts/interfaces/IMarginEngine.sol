@@ -61,6 +61,8 @@ interface IMarginEngine is IMarginErrors, IPortfolioTerms {
     event FactorsSet(Factors factors);
     event ContingencySet(uint8 indexed asset, Contingency contingency);
     event HaircutSet(uint8 indexed token, uint32 haircut);
+    /// @notice Where the PORTFOLIO model reads tables and arrays; once, when the engine is created.
+    event BooksSet(address scenarios, address arrays);
 
     /// @notice Equity and requirements of a valued portfolio.
     /// @return equityWad Signed.

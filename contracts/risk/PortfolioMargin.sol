@@ -39,6 +39,7 @@ abstract contract PortfolioMargin is IMarginEngine {
 
     constructor(address scenarios_, address arrays) {
         (SCENARIOS, ARRAYS) = (IScenarioBook(scenarios_), IRiskArrays(arrays));
+        emit BooksSet(scenarios_, arrays);
     }
 
     // ------------------------------------------------------------ the sums

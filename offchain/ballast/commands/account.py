@@ -22,7 +22,7 @@ from ballast.commands.ledger import (
 from ballast.commands.options import deployment_option, json_option, print_json, rpc_option, stdout_console
 from ballast.errors import ContractError, InvariantError, UsageError
 from ballast.index.state import CLAIM
-from ballast.risk.standard import QUOTE, NoHealthError, Portfolio
+from ballast.risk.valuation import QUOTE, NoHealthError, Portfolio
 
 __all__ = ["command"]
 

@@ -21,7 +21,7 @@ from ballast.commands.ledger import (
 )
 from ballast.commands.options import deployment_option, json_option, print_json, rpc_option, stdout_console
 from ballast.index import Account
-from ballast.risk.standard import NoHealthError
+from ballast.risk.valuation import NoHealthError
 
 __all__ = ["command"]
 

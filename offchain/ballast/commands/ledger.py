@@ -17,7 +17,7 @@ from ballast.config import load_settings
 from ballast.index import Index, LedgerState
 from ballast.index.prices import PriceSheet, read_prices
 from ballast.index.progress import backfill_bar
-from ballast.risk.standard import StandardMargin
+from ballast.risk.margin import Margins
 
 __all__ = ["LedgerView", "block_option", "database_option", "factor_text", "health_json", "open_ledger"]
 
@@ -51,7 +51,7 @@ class LedgerView:
     protocol: Protocol
     state: LedgerState
     prices: PriceSheet
-    margin: StandardMargin
+    margin: Margins
 
     def token_name(self, token: int) -> str:
         """The deployment file's name of a token, its address where it has none."""
@@ -76,7 +76,7 @@ def open_ledger(
             reached = index.sync(w3, protocol.deployment, block, progress=bar)
         state = index.state(reached, accounts=accounts)
     prices = read_prices(w3, state)
-    yield LedgerView(protocol, state, prices, StandardMargin(state, prices.usd, prices.time))
+    yield LedgerView(protocol, state, prices, Margins(state, prices.usd, prices.time))
 
 
 def _database(given: str | None, chain_id: int) -> str:

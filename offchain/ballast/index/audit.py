@@ -17,14 +17,14 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from web3 import Web3
-from web3.contract import Contract
 
-from ballast.chain.artifacts import artifact
 from ballast.errors import ReorgError
+from ballast.index.audit_engine import engine_pairs
 from ballast.index.index import Index
 from ballast.index.rpc import Node
 from ballast.index.state import CLAIM, Bank, LedgerState, Market, OperatorGrant, Orders, Position
 from ballast.index.storage import LedgerStorage, StoredAccount
+from ballast.index.views import Views, plain
 from ballast.units import E9, format_account
 
 __all__ = ["Audit", "Difference", "audit", "compare"]
@@ -83,6 +83,7 @@ def compare(
     node = Node(w3)
     _require_same_block(node, state)
     storage = LedgerStorage(node, state.house, state.block)
+    views = Views(w3, state.block)
     checked = 0
     differences: list[Difference] = []
     for pairs in (
@@ -92,8 +93,8 @@ def compare(
         _globals(storage, state),
         _operators(storage, operators),
         _orders(storage, orders),
-        _engine(w3, state),
-        _feeds(w3, state),
+        engine_pairs(views, state),
+        _feeds(views, state),
     ):
         for what, ours, theirs in pairs:
             checked += 1
@@ -303,50 +304,15 @@ def _orders(storage: LedgerStorage, orders: Orders) -> Iterator[_Pair]:
         yield name, bitmaps[account, word], bits
 
 
-# ------------------------------------------------------------------ engine and router
+# ------------------------------------------------------------------ the router
 
 
-def _engine(w3: Web3, state: LedgerState) -> Iterator[_Pair]:
-    engine = state.parameters.engine
-    if engine is None:
-        return
-    contract = _contract(w3, "MarginEngine", engine.address)
-    minimum = _call(contract, state, "minimumMaintenance")
-    yield "engine minimum", engine.minimum, minimum
-    for token in state.banks:
-        ours = engine.token_rates.get(token, (0, 0))
-        yield (
-            f"engine rates of token {token}",
-            tuple(ours),
-            _call(contract, state, "tokenRates", token),
-        )
-    for instrument in state.markets:
-        ours = engine.instrument_rates.get(instrument, (0, 0))
-        found = _call(contract, state, "instrumentRates", instrument)
-        yield f"engine rates of instrument {instrument}", tuple(ours), found
-
-
-def _feeds(w3: Web3, state: LedgerState) -> Iterator[_Pair]:
+def _feeds(views: Views, state: LedgerState) -> Iterator[_Pair]:
     router = state.parameters.router
     if router is None:
         return
-    contract = _contract(w3, "OracleRouter", router)
     assets = sorted({bank.asset for bank in state.banks.values()} | state.parameters.feeds.keys())
     for asset in assets:
         feed = state.parameters.feeds.get(asset)
-        ours = () if feed is None else tuple(map(_plain, feed.config.values()))
-        found = tuple(map(_plain, _call(contract, state, "feedOf", asset)))
-        yield f"feed of asset {asset}", ours, found
-
-
-def _contract(w3: Web3, name: str, address: str) -> Contract:
-    return w3.eth.contract(address=Web3.to_checksum_address(address), abi=artifact(name)["abi"])
-
-
-def _call(contract: Contract, state: LedgerState, function: str, *arguments: Any) -> Any:
-    found = contract.functions[function](*arguments).call(block_identifier=state.block)
-    return tuple(found) if isinstance(found, list) else found
-
-
-def _plain(value: Any) -> Any:
-    return value.lower() if isinstance(value, str) else value
+        ours = () if feed is None else plain(feed.config)
+        yield f"feed of asset {asset}", ours, views.call("OracleRouter", router, "feedOf", asset)

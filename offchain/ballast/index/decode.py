@@ -1,17 +1,19 @@
 """Logs to events, straight from the 32-byte words.
 
-Every event of the protocol but one has static arguments only, so a log is a row of words: decoding
-them directly is many times faster than a general ABI decoder, which the tests keep beside it as the
-reference.
+Nearly all events have static arguments only, so a log is a row of words: decoding them directly is
+many times faster than a general ABI decoder, which the tests keep beside it as the reference. An
+event with arrays, or bytes of any length, is left to the general one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from eth_utils.abi import event_abi_to_log_topic
+from eth_abi.abi import decode as decode_data
+from eth_abi.exceptions import DecodingError
+from eth_utils.abi import collapse_if_tuple, event_abi_to_log_topic
 
 from ballast.errors import IndexingError
 from ballast.typing import Abi
@@ -30,8 +32,8 @@ class Event:
     """A decoded log.
 
     ``source`` is the lower-case address that emitted it, ``time`` the block's timestamp in seconds.
-    Arguments are ``int``, ``bool``, ``bytes``, ``str`` (text, or a lower-case address) or, for a
-    struct, a ``dict``.
+    Arguments are ``int``, ``bool``, ``bytes``, ``str`` (text, or a lower-case address), for a
+    struct a ``dict`` and for an array a ``list``.
     """
 
     name: str
@@ -52,9 +54,12 @@ class _Argument:
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
+    """``data`` are the ABI's entries of what the topics do not hold, where the words alone do not say where it is."""
+
     name: str
     arguments: tuple[_Argument, ...]
     topics: int
+    data: tuple[Mapping[str, Any], ...] = ()
 
 
 class Decoder:
@@ -69,11 +74,7 @@ class Decoder:
         for abi in abis:
             for entry in abi:
                 if entry["type"] == "event" and not entry.get("anonymous", False):
-                    layout = _Layout(
-                        entry["name"],
-                        tuple(_argument(item) for item in entry["inputs"]),
-                        1 + sum(item["indexed"] for item in entry["inputs"]),
-                    )
+                    layout = _layout(entry["name"], entry["inputs"])
                     self._layouts[bytes(event_abi_to_log_topic(entry))] = layout  # type: ignore[arg-type]
 
     @property
@@ -96,6 +97,12 @@ class Decoder:
         offset, topic = 0, 1
         if len(topics) != layout.topics:
             raise _misshapen(layout.name, block, position)
+        if layout.data:
+            try:
+                values = decode_data([collapse_if_tuple(dict(item)) for item in layout.data], data)
+            except DecodingError:
+                raise _misshapen(layout.name, block, position) from None
+            arguments.update(_named(layout.data, values))
         for argument in layout.arguments:
             if argument.indexed:
                 arguments[argument.name] = argument.read(_bytes(topics[topic]), 0)
@@ -121,6 +128,47 @@ def _bytes(value: str | bytes) -> bytes:
 
 def _number(value: str | int) -> int:
     return int(value, 16) if isinstance(value, str) else value
+
+
+def _layout(name: str, inputs: Sequence[Mapping[str, Any]]) -> _Layout:
+    topics = 1 + sum(item["indexed"] for item in inputs)
+    if not any(_is_dynamic(item) for item in inputs):
+        return _Layout(name, tuple(_argument(item) for item in inputs), topics)
+    data = tuple(item for item in inputs if not item["indexed"])
+    for item in data:
+        _require_known(item)
+    return _Layout(name, tuple(_argument(item) for item in inputs if item["indexed"]), topics, data)
+
+
+def _is_dynamic(item: Mapping[str, Any]) -> bool:
+    """Arrays and bytes of any length, also inside a struct; a text is read by its own reader."""
+    kind: str = item["type"]
+    return kind == "bytes" or kind.endswith("]") or any(_is_dynamic(part) for part in item.get("components", ()))
+
+
+def _require_known(item: Mapping[str, Any]) -> None:
+    """Refuses what ``_value`` would not know how to give back."""
+    kind = item["type"].partition("[")[0]
+    if kind == "tuple":
+        for part in item["components"]:
+            _require_known(part)
+    elif kind != "bytes":
+        _reader({**item, "type": kind})
+
+
+def _named(items: Iterable[Mapping[str, Any]], values: Iterable[Any]) -> dict[str, Any]:
+    return {item["name"]: _value(item, value) for item, value in zip(items, values, strict=True)}
+
+
+def _value(item: Mapping[str, Any], value: Any) -> Any:
+    """What the general decoder gives, as this one does."""
+    kind: str = item["type"]
+    if kind.endswith("]"):
+        inner = {**item, "type": kind[: kind.rindex("[")]}
+        return [_value(inner, one) for one in value]
+    if kind == "tuple":
+        return _named(item["components"], value)
+    return value.lower() if kind == "address" else value
 
 
 def _argument(item: Mapping[str, Any]) -> _Argument:

@@ -23,6 +23,7 @@ __all__ = ["REORG_LIMIT", "Index"]
 
 #: Blocks that a re-org may undo.
 REORG_LIMIT = 128
+_MODULES = ("MarginEngine", "OracleRouter", "ScenarioBook", "RiskArrays")
 
 
 class Index:
@@ -151,5 +152,5 @@ def _identity(node: Node, deployment: Deployment, house: str) -> Identity:
 
 def _decoders() -> tuple[Decoder, Decoder]:
     house = artifact("Clearinghouse")["abi"]
-    modules = [artifact(name)["abi"] for name in ("MarginEngine", "OracleRouter")]
+    modules = [artifact(name)["abi"] for name in _MODULES]
     return Decoder([house]), Decoder(modules)

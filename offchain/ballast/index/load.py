@@ -16,6 +16,7 @@ from ballast.index.schema import Versioned
 from ballast.index.state import (
     Account,
     Bank,
+    Books,
     Engine,
     Feed,
     Market,
@@ -24,8 +25,10 @@ from ballast.index.state import (
     Parameters,
     Position,
     PremiumConfig,
+    Proposal,
     Rates,
     Synced,
+    Table,
 )
 
 __all__ = [
@@ -125,7 +128,7 @@ def load_parameters(connection: Connection, block: int, house: str) -> Parameter
         router=_checksummed(router),
         premium=_premium(premium) if premium else None,
         liquidation=own.get("liquidation"),
-        engine=_engine(engine, by_source[engine]) if engine else None,
+        engine=_engine(engine, by_source) if engine else None,
         feeds={int(number): Feed(int(number), value) for number, value in _numbered(routed, "feed")},
         synced={
             asset: Synced(*values)
@@ -143,15 +146,42 @@ def load_parameters(connection: Connection, block: int, house: str) -> Parameter
     )
 
 
-def _engine(address: str, values: Mapping[str, Any]) -> Engine:
+def _engine(address: str, by_source: Mapping[str, Mapping[str, Any]]) -> Engine:
+    values = by_source[address]
+
     def rates(kind: str) -> dict[int, Rates]:
         return {int(number): Rates(value["maintenance"], value["initial"]) for number, value in _numbered(values, kind)}
 
+    books = values.get("books")
     return Engine(
         address=to_checksum_address(address),
         token_rates=rates("token"),
         instrument_rates=rates("instrument"),
         minimum=values.get("minimum", 0),
+        factors=values.get("factors", {}),
+        contingencies={int(asset): value for asset, value in _numbered(values, "contingency")},
+        haircuts={int(token): value for token, value in _numbered(values, "haircut")},
+        books=_books(by_source, **books) if books else None,
+    )
+
+
+def _books(by_source: Mapping[str, Mapping[str, Any]], scenarios: str, arrays: str) -> Books:
+    said, stored = by_source[scenarios], by_source[arrays]
+    tables = said.get("tables", {})
+    active, proposed = tables.get("active"), tables.get("proposed")
+    table = Table(active["version"], active["table"]) if active else None
+    return Books(
+        scenarios=to_checksum_address(scenarios),
+        arrays=to_checksum_address(arrays),
+        table=table,
+        proposal=Proposal(Table(proposed["version"], proposed["table"]), proposed["readyAt"]) if proposed else None,
+        blobs={
+            int(place.partition(":")[0]): bytes.fromhex(value["blob"])
+            for place, value in _numbered(stored, "arrays")
+            if table is not None and value["version"] == table.version
+        },
+        scenario_limits=said.get("limits", {}),
+        array_limits=stored.get("limits", {}),
     )
 
 

@@ -169,6 +169,39 @@ def _synced(row: Row, event: Event) -> None:
     row["synced_at"], row["updated_at"] = event.time, event.args["updatedAt"]
 
 
+def _table_proposed(row: Row, event: Event) -> None:
+    table = {**event.args["table"], "names": [name.hex() for name in event.args["table"]["names"]]}
+    proposed = {"version": event.args["version"], "readyAt": event.args["readyAt"], "table": table}
+    row["value"] = {**(row["value"] or {}), "proposed": proposed}
+
+
+def _table_activated(row: Row, event: Event) -> None:
+    proposed = (row["value"] or {}).get("proposed")
+    if proposed is None:
+        raise IndexingError(
+            f"block {event.block}: TableActivated of version {event.args['version']}, never proposed; the index starts"
+            " after the deployment did, check start_block"
+        )
+    row["value"] = {"active": {"version": proposed["version"], "table": proposed["table"]}}
+
+
+def _table_withdrawn(row: Row, event: Event) -> None:
+    row["value"] = {name: value for name, value in (row["value"] or {}).items() if name != "proposed"}
+
+
+def _arrays_of(event: Event, _: TokenIds) -> Key:
+    # the contract has two places for each expiry, so that arrays of a proposed table wait beside those in force
+    return event.source, f"arrays:{event.args['series']}:{event.args['version'] & 1}"
+
+
+def _arrays_stored(row: Row, event: Event) -> None:
+    row["value"] = {
+        "version": event.args["version"],
+        "pointer": event.args["pointer"],
+        "blob": event.args["blob"].hex(),
+    }
+
+
 def _fund(row: Row, event: Event) -> None:
     row["value"] = fund_after(row["value"], event.time, event.args["fundReward"])
 
@@ -256,14 +289,25 @@ HOUSE_RULES: Mapping[str, tuple[Rule, ...]] = {
     "AuthorityUpdated": (Rule(schema.PARAMETER, _parameter("authority"), _value("authority")),),
 }
 
-#: Events of routers and engines. They set parameters of their own and can touch nothing else.
+#: Events of routers, engines and their books. They set parameters of their own and can touch nothing else, so an event
+#: of one name means in each contract that contract's.
 MODULE_RULES: Mapping[str, tuple[Rule, ...]] = {
+    # engines
     "TokenRatesSet": (Rule(schema.PARAMETER, _parameter("token", "token"), _value("rates")),),
     "InstrumentRatesSet": (Rule(schema.PARAMETER, _parameter("instrument", "instrument"), _value("rates")),),
     "MinimumMaintenanceSet": (Rule(schema.PARAMETER, _parameter("minimum"), _value("minimumWad")),),
     "FactorsSet": (Rule(schema.PARAMETER, _parameter("factors"), _value("factors")),),
     "ContingencySet": (Rule(schema.PARAMETER, _parameter("contingency", "asset"), _value("contingency")),),
     "HaircutSet": (Rule(schema.PARAMETER, _parameter("haircut", "token"), _value("haircut")),),
+    "BooksSet": (Rule(schema.PARAMETER, _parameter("books"), _value("scenarios", "arrays")),),
+    # books of scenario tables and of risk arrays
+    "TableProposed": (Rule(schema.PARAMETER, _parameter("tables"), _table_proposed),),
+    "TableActivated": (Rule(schema.PARAMETER, _parameter("tables"), _table_activated),),
+    "TableWithdrawn": (Rule(schema.PARAMETER, _parameter("tables"), _table_withdrawn),),
+    "ArraysSet": (Rule(schema.PARAMETER, _parameter("arrays"), _value("arrays")),),
+    "ArraysStored": (Rule(schema.PARAMETER, _arrays_of, _arrays_stored, whole=True),),
+    "LimitsSet": (Rule(schema.PARAMETER, _parameter("limits"), _value("limits")),),
+    # routers
     "FeedSet": (Rule(schema.PARAMETER, _parameter("feed", "asset"), _value("feed")),),
     "SequencerSet": (Rule(schema.PARAMETER, _parameter("sequencer"), _value("source", "grace")),),
     "Synced": (
@@ -278,4 +322,4 @@ MODULE_RULES: Mapping[str, tuple[Rule, ...]] = {
 }
 
 #: Events that tell a story and change no state that another event does not set.
-WITHOUT_STATE = frozenset({"Transferred", "Settled", "LossAllocated", "WinnersHaircut"})
+WITHOUT_STATE = frozenset({"Transferred", "Settled", "LossAllocated", "WinnersHaircut", "ArraysAdvanced"})

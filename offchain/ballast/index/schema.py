@@ -51,8 +51,8 @@ __all__ = [
     "Versioned",
 ]
 
-#: Raised when a table changes; a database of another version is refused.
-SCHEMA_VERSION = 1
+#: Raised when a table changes, or which contracts are followed; a database of another version is refused.
+SCHEMA_VERSION = 2
 #: ``valid_to`` of a row that holds now.
 OPEN = 2**63 - 1
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 __all__ = [
     "CLAIM",
     "Account",
     "Bank",
+    "Books",
     "Engine",
     "Feed",
     "LedgerState",
@@ -25,8 +26,10 @@ __all__ = [
     "Parameters",
     "Position",
     "PremiumConfig",
+    "Proposal",
     "Rates",
     "Synced",
+    "Table",
 ]
 
 #: Marks an entry that is not a position but the claim of closed ones on the market's pool.
@@ -119,14 +122,53 @@ class PremiumConfig:
     min_quotes: int
 
 
+class Table(NamedTuple):
+    """A scenario table. ``content`` has the names and integers of ``IScenarioBook.Table``."""
+
+    version: int
+    content: Mapping[str, Any]
+
+
+class Proposal(NamedTuple):
+    """A table that waits; ``ready_at`` is the second from which it can be activated."""
+
+    table: Table
+    ready_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What the PORTFOLIO model reads: scenario tables, and the arrays of the table that holds.
+
+    ``scenarios`` and ``arrays`` are the contracts, ``blobs`` the arrays by series as the chain stores them; limits have
+    the names of ``IScenarioBook.Limits`` and ``IRiskArrays.Limits``.
+    """
+
+    scenarios: str
+    arrays: str
+    table: Table | None = None
+    proposal: Proposal | None = None
+    blobs: Mapping[int, bytes] = field(default_factory=dict)
+    scenario_limits: Mapping[str, int] = field(default_factory=dict)
+    array_limits: Mapping[str, int] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """The margin engine: rates by token and by instrument, the minimum in USDC 1e18."""
+    """The margin engine: rates by token and by instrument, the minimum in USDC 1e18.
+
+    Of the PORTFOLIO model ``factors`` and the ``contingencies`` by asset have the names of ``IPortfolioTerms``;
+    ``haircuts`` by token are 1e6 = 100%. ``books`` is ``None`` where the engine has none.
+    """
 
     address: str
     token_rates: Mapping[int, Rates]
     instrument_rates: Mapping[int, Rates]
     minimum: int
+    factors: Mapping[str, int] = field(default_factory=dict)
+    contingencies: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
+    haircuts: Mapping[int, int] = field(default_factory=dict)
+    books: Books | None = None
 
 
 @dataclass(frozen=True, slots=True)

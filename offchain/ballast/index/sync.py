@@ -18,7 +18,8 @@ __all__ = ["Progress", "Sync"]
 Progress: TypeAlias = Callable[[int, int], None]
 
 _ATTEMPTS = 8
-_MODULE_EVENTS = {"RouterSet": "router", "EngineSet": "engine"}
+#: Arguments that name contracts to follow.
+_NAMING_EVENTS = {"RouterSet": ("router",), "EngineSet": ("engine",), "BooksSet": ("scenarios", "arrays")}
 
 
 class Sync:
@@ -128,18 +129,21 @@ class Sync:
 
     def _append(self, span: Span, head: int | None) -> None:
         times = {header.number: header.time for header in span.headers}
-        known = set(self._store.sources())
         changes: list[Change] = list(self._changes(span.logs, times))
-        sources = [source for source in _sources(changes) if source[0] not in known]
-        if sources:
-            # what the new contracts have said since the deployment began
-            addresses = sorted({address for address, _ in sources})
-            earlier = self._fetcher.history(addresses, self._start, span.last)
+        sources: dict[str, int] = {}
+        known = set(self._store.sources())
+        found = _sources(changes, known, sources)
+        while found:
+            # what the new contracts have said since the deployment began, which may name others
+            sources |= found
+            earlier = self._fetcher.history(sorted(found), self._start, span.last)
             headers = self._fetcher.headers(earlier)
             times.update((number, header.time) for number, header in headers.items())
-            changes += self._changes(earlier, times)
-            changes.sort(key=lambda change: (change[0].block, change[0].position))
-        self._store.append(head, span.last, span.headers, changes, sources)
+            said = list(self._changes(earlier, times))
+            changes += said
+            found = _sources(said, known, sources)
+        changes.sort(key=lambda change: (change[0].block, change[0].position))
+        self._store.append(head, span.last, span.headers, changes, sources.items())
 
     def _changes(self, logs: Iterable[RawLog], times: Mapping[int, int]) -> Iterator[Change]:
         for log in logs:
@@ -152,10 +156,16 @@ class Sync:
                     yield event, rules
 
 
-def _sources(changes: Iterable[Change]) -> list[tuple[str, int]]:
-    """Replaceable contracts that these events name, each with the first block that does."""
+def _sources(changes: Iterable[Change], known: set[str], new: Mapping[str, int]) -> dict[str, int]:
+    """Contracts that these events name and nobody did before, each with the first block that does.
+
+    One that a contract named before it was named itself (``new`` says when) counts from then on.
+    """
     found: dict[str, int] = {}
     for event, _ in changes:
-        if event.name in _MODULE_EVENTS:
-            found.setdefault(event.args[_MODULE_EVENTS[event.name]], event.block)
-    return list(found.items())
+        for argument in _NAMING_EVENTS.get(event.name, ()):
+            address = event.args[argument]
+            if address not in known and address not in new:
+                since = max(event.block, new.get(event.source, 0))
+                found[address] = min(since, found.get(address, since))
+    return found

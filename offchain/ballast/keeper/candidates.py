@@ -14,11 +14,13 @@ from dataclasses import dataclass, field
 from web3 import Web3
 
 from ballast.chain.deployment import Deployment
+from ballast.chain.protocol import Health
 from ballast.chain.reverts import decode_revert
 from ballast.index import Index, LedgerState
 from ballast.keeper.rpc import Fault, Request, Rpc
 from ballast.keeper.view import View, signature_call
-from ballast.risk.standard import Health, NoHealthError, StandardMargin
+from ballast.risk.margin import Margins
+from ballast.risk.valuation import NoHealthError
 from ballast.units import WAD
 
 __all__ = [
@@ -98,7 +100,7 @@ class Book:
 def screen(rpc: Rpc, house: str, state: LedgerState, view: View) -> Screening:
     """Values every account that owes anything, and asks the chain at ``view.tag`` about those near
     the line."""
-    margin = StandardMargin(state, view.prices, view.time)
+    margin = Margins(state, view.prices, view.time)
     asked = []
     accounts = 0
     for account, held in state.accounts.items():

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from ballast.chain.protocol import Health
 from ballast.index import LedgerState
 from ballast.keeper.candidates import Screening
 from ballast.keeper.fees import Fees
@@ -13,7 +14,6 @@ from ballast.keeper.logs import Log
 from ballast.keeper.rpc import Rpc
 from ballast.keeper.settings import KeeperSettings
 from ballast.keeper.view import View
-from ballast.risk.standard import Health
 
 __all__ = ["Action", "Decision", "Desk", "Duty", "Moment"]
 

@@ -9,14 +9,15 @@ from typing import Any
 
 from ballast import units
 from ballast.chain.deployment import Deployment
-from ballast.chain.protocol import Protocol
+from ballast.chain.protocol import Health, Protocol
 from ballast.errors import UsageError
 from ballast.index import LedgerState
 from ballast.keeper.duty import Action
 from ballast.keeper.fees import Fees
 from ballast.keeper.logs import shown_usdc
 from ballast.keeper.view import View
-from ballast.risk.standard import Health, NoHealthError, StandardMargin
+from ballast.risk.margin import Margins
+from ballast.risk.valuation import NoHealthError
 
 __all__ = ["OwnAccount", "deposit_actions", "inventory", "require_authority"]
 
@@ -53,7 +54,7 @@ def inventory(deployment: Deployment, state: LedgerState, view: View, account: i
     symbols = {entry.address.lower(): name for name, entry in deployment.tokens.items()}
     names = {number: name for name, number in deployment.instruments.items()}
     try:
-        portfolio = StandardMargin(state, view.prices, view.time).portfolio(account)
+        portfolio = Margins(state, view.prices, view.time).portfolio(account)
     except NoHealthError:
         return {}
     found: dict[str, Decimal] = {}

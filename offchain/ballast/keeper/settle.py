@@ -15,7 +15,8 @@ from ballast.keeper.logs import shown_account, shown_usdc
 from ballast.keeper.plan import gas_limit
 from ballast.keeper.rpc import Fault, quantity
 from ballast.keeper.view import View, signature_call
-from ballast.risk.standard import NoHealthError, StandardMargin
+from ballast.risk.margin import Margins
+from ballast.risk.valuation import NoHealthError
 from ballast.units import WAD
 
 __all__ = ["SettleDuty", "largest_losses", "recovered"]
@@ -95,7 +96,7 @@ def largest_losses(state: LedgerState, view: View, least: int) -> list[tuple[int
     profit that the pool cannot pay yet. Insolvent accounts are left to liquidation, which the
     contract insists on.
     """
-    margin = StandardMargin(state, view.prices, view.time)
+    margin = Margins(state, view.prices, view.time)
     found = []
     for account, held in state.accounts.items():
         if not held.positions:
@@ -117,7 +118,7 @@ def recovered(state: LedgerState, view: View) -> list[int]:
     config = state.parameters.liquidation
     if config is None:
         return []
-    margin = StandardMargin(state, view.prices, view.time)
+    margin = Margins(state, view.prices, view.time)
     found = []
     for account, held in state.accounts.items():
         if not held.flagged_at:

@@ -18,11 +18,13 @@ from ballast.index import Index, LedgerState
 from ballast.index.audit import Difference, audit, compare
 from ballast.index.layout import ACCOUNT_BALANCES, GLOBALS, mapping_slot
 from ballast.index.prices import read_prices
-from ballast.index.state import CLAIM, Orders
-from ballast.risk.standard import NoHealthError, StandardMargin
+from ballast.index.state import CLAIM, Orders, Parameters, Proposal, Table
+from ballast.risk.margin import Margins
+from ballast.risk.valuation import NoHealthError
 from ballast.testing import START
 from ballast.units import WAD
 from tests.offchain.index.mixed import MixedUse
+from tests.offchain.index.options import list_and_refresh
 
 SEEDS = (1, 2, 3)
 STEPS = 110
@@ -53,7 +55,7 @@ def _require_same_health(chain: LocalChain, state: LedgerState) -> None:
     """I10 for every account at this block."""
     sheet = read_prices(chain.w3, state)
     assert not sheet.refused
-    margin = StandardMargin(state, sheet.usd, sheet.time)
+    margin = Margins(state, sheet.usd, sheet.time)
     for account in state.accounts:
         assert margin.health(account) == chain.protocol.health(account, state.block)
 
@@ -110,6 +112,7 @@ def spoilable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LocalC
     """A chain with something of everything, and its index."""
     path = tmp_path_factory.mktemp("spoilable") / "index.sqlite"
     with LocalChain(held_at=START) as chain:
+        list_and_refresh(chain, "ETH", "28MAY27")
         use = MixedUse(chain, 7)
         use.run(60)
         use._operator()
@@ -209,6 +212,21 @@ def test_audit__account_missing_from_the_index__found_in_the_sums(
         lambda p: {"engine": replace(p.engine, minimum=p.engine.minimum + 1)},
         lambda p: {"engine": replace(p.engine, token_rates={})},
         lambda p: {"engine": replace(p.engine, instrument_rates={})},
+        lambda p: {"engine": replace(p.engine, factors={**p.engine.factors, "staleVol": 1})},
+        lambda p: {"engine": replace(p.engine, contingencies={})},
+        lambda p: {"engine": replace(p.engine, haircuts={2: 1})},
+        lambda p: _with_books(p, table=None),
+        lambda p: _with_books(p, table=p.engine.books.table._replace(version=9)),
+        lambda p: _with_books(p, table=_with_content(p, tail=2)),
+        lambda p: _with_books(p, table=_with_content(p, spot=p.engine.books.table.content["vol"])),
+        lambda p: _with_books(p, table=_with_content(p, floors=[])),
+        lambda p: _with_books(p, proposal=Proposal(p.engine.books.table, 5)),
+        lambda p: _with_books(p, blobs={}),
+        lambda p: _with_books(p, blobs={one: blob[:-1] + b"\1" for one, blob in p.engine.books.blobs.items()}),
+        lambda p: _with_books(p, blobs={**p.engine.books.blobs, 7: b"none"}),
+        lambda p: _with_books(p, scenarios=p.engine.address),
+        lambda p: _with_books(p, scenario_limits={"delay": 1, "maxChange": 1}),
+        lambda p: _with_books(p, array_limits={"maxAge": 1, "bandCap": 1, "bandVol": 1}),
         lambda p: {"trade_recipient": None},
         lambda p: {"authority": None},
         lambda p: {"feeds": {}},
@@ -221,6 +239,22 @@ def test_audit__parameter_otherwise_than_the_chain__found(
     state = index.state()
     spoilt = replace(state, parameters=replace(state.parameters, **change(state.parameters)))
     assert not compare(chain.w3, spoilt, {}, Orders({}, frozenset())).is_clean
+
+
+def _with_books(parameters: Parameters, **changes: Any) -> dict[str, Any]:
+    engine = parameters.engine
+    assert engine is not None
+    assert engine.books is not None
+    return {"engine": replace(engine, books=replace(engine.books, **changes))}
+
+
+def _with_content(parameters: Parameters, **changes: Any) -> Table:
+    engine = parameters.engine
+    assert engine is not None
+    assert engine.books is not None
+    assert engine.books.table is not None
+    table = engine.books.table
+    return table._replace(content={**table.content, **changes})
 
 
 def test_audit__storage_changed_without_an_event__found(own_chain: LocalChain, index: Index) -> None:
@@ -265,7 +299,7 @@ def test_read_prices__stale_feed__refused_by_name_and_no_health_made_of_it(own_c
     sheet = read_prices(own_chain.w3, state)
     assert set(sheet.usd) == {0}
     assert sheet.refused[2].startswith("Oracle_Stale")
-    margin = StandardMargin(state, sheet.usd, sheet.time)
+    margin = Margins(state, sheet.usd, sheet.time)
     assert margin.health(other) == own_chain.health(other)
     with pytest.raises(NoHealthError, match="asset 2"):
         margin.health(account)

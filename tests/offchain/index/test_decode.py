@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from eth_abi.abi import encode
-from eth_utils.abi import event_abi_to_log_topic
+from eth_utils.abi import collapse_if_tuple, event_abi_to_log_topic
 from eth_utils.address import to_checksum_address
 from web3 import Web3
 
@@ -16,7 +16,7 @@ from ballast.errors import IndexingError
 from ballast.index.decode import Decoder
 
 HOUSE = "0x" + "ab" * 20
-CONTRACTS = ("Clearinghouse", "OracleRouter", "MarginEngine")
+CONTRACTS = ("Clearinghouse", "OracleRouter", "MarginEngine", "ScenarioBook", "RiskArrays")
 
 
 def _events() -> list[tuple[str, dict[str, Any]]]:
@@ -26,13 +26,16 @@ def _events() -> list[tuple[str, dict[str, Any]]]:
 
 
 def _type_of(item: dict[str, Any]) -> str:
-    if item["type"] != "tuple":
-        return str(item["type"])
-    return "(" + ",".join(_type_of(part) for part in item["components"]) + ")"
+    return str(collapse_if_tuple(item))  # type: ignore[arg-type]
 
 
 def _random_value(item: dict[str, Any], rng: random.Random) -> Any:
     kind = item["type"]
+    if kind.endswith("[]"):
+        inner = {**item, "type": kind.removesuffix("[]")}
+        return [_random_value(inner, rng) for _ in range(rng.randrange(4))]
+    if kind == "bytes":
+        return rng.randbytes(rng.randrange(70))
     if kind == "tuple":
         return tuple(_random_value(part, rng) for part in item["components"])
     if kind == "bool":
@@ -75,7 +78,7 @@ def _lowered(value: Any) -> Any:
         return value.lower()
     if hasattr(value, "items"):
         return {key: _lowered(inner) for key, inner in value.items()}
-    return value
+    return [_lowered(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 @pytest.mark.parametrize(("contract", "entry"), _events(), ids=lambda v: v if isinstance(v, str) else v["name"])
@@ -118,7 +121,25 @@ def test_decode__log_of_another_shape__error_names_block_and_event(change: dict[
         decoder.decode({**log, **change}, 0)
 
 
-def test_decoder__argument_type_that_is_not_decoded__refused_at_once() -> None:
-    inputs = [{"name": "many", "type": "uint256[]", "indexed": False}]
-    with pytest.raises(IndexingError, match=r"many.*uint256\[\]"):
+@pytest.mark.parametrize(("kind", "indexed"), [("function", False), ("function[]", False), ("uint256[]", True)])
+def test_decoder__argument_type_that_is_not_decoded__refused_at_once(kind: str, indexed: bool) -> None:
+    inputs = [{"name": "many", "type": kind, "indexed": indexed}]
+    with pytest.raises(IndexingError, match=r"many.*(function|uint256)"):
         Decoder([[{"type": "event", "name": "Odd", "inputs": inputs, "anonymous": False}]])
+
+
+def test_decode__dynamic_data_cut_short__error_names_block_and_event() -> None:
+    entry = next(entry for _, entry in _events() if entry["name"] == "ArraysStored")
+    log = _raw_log(entry, random.Random(2))
+    decoder = Decoder([artifact("RiskArrays")["abi"]])
+    assert decoder.decode(log, 0) is not None
+    with pytest.raises(IndexingError, match="block 16, log 3: a ArraysStored of another shape"):
+        decoder.decode({**log, "data": log["data"][:-64]}, 0)
+
+
+def test_decode__one_name_with_two_signatures__each_by_its_own() -> None:
+    entries = [(contract, entry) for contract, entry in _events() if entry["name"] == "LimitsSet"]
+    decoder = Decoder([artifact(contract)["abi"] for contract, _ in entries])
+    found = {contract: decoder.decode(_raw_log(entry, random.Random(3)), 0) for contract, entry in entries}
+    limits = {contract: event and set(event.args["limits"]) for contract, event in found.items()}
+    assert limits == {"ScenarioBook": {"delay", "maxChange"}, "RiskArrays": {"maxAge", "bandCap", "bandVol"}}

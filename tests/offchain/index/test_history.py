@@ -181,8 +181,12 @@ def test_rules__whole__set_every_value_of_their_row() -> None:
         "priceWad": 1,
         "slowWad": 1,
         "updatedAt": 1,
+        "version": 1,
+        "pointer": ROUTER,
+        "blob": b"",
     }
     assert {name for name, _ in whole} == {
+        "ArraysStored",
         "BalanceSet",
         "PositionSet",
         "OrderCancelled",

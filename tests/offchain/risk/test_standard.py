@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from ballast.index.state import CLAIM, Engine
-from ballast.risk.standard import Health, NoHealthError, StandardMargin, health, uncredited_profit
+from ballast.chain.protocol import Health
+from ballast.index.state import CLAIM, Engine, LedgerState
+from ballast.risk.margin import Margins
+from ballast.risk.standard import uncredited_profit
+from ballast.risk.valuation import NoHealthError
 from ballast.units import WAD
 from tests.offchain.risk.build import ENGINE, ETH_PERP, bank, market, state
 
@@ -13,8 +16,8 @@ PRICES = {0: WAD, 1: 60_000 * WAD, 2: 3_000 * WAD}
 NOW = 1_000
 
 
-def _health(found: object, prices: dict[int, int] | None = None) -> Health:
-    return health(found, 7, prices or PRICES, NOW)  # type: ignore[arg-type]
+def _health(found: LedgerState, prices: dict[int, int] | None = None) -> Health:
+    return Margins(found, prices or PRICES, NOW).health(7)
 
 
 def test_health__only_quote__equity_and_no_requirement() -> None:
@@ -24,7 +27,7 @@ def test_health__only_quote__equity_and_no_requirement() -> None:
 
 
 def test_health__account_never_seen__zero() -> None:
-    assert health(state(), 8, PRICES, NOW) == Health(0, 0, 0)
+    assert Margins(state(), PRICES, NOW).health(8) == Health(0, 0, 0)
 
 
 def test_health__collateral_without_debt__charged_but_no_minimum() -> None:
@@ -134,9 +137,9 @@ def test_health__number_beyond_256_bits__error_as_the_contract_panics() -> None:
         _health(state({2: 2**127 - 1}), {0: 1, 2: 2**90 - 1})
 
 
-def test_standard_margin__many_accounts__marks_and_indices_are_those_of_one_by_one() -> None:
+def test_margins__many_accounts__marks_and_indices_are_those_of_one_by_one() -> None:
     found = state({0: 5}, {ETH_PERP: (WAD, -2_000 * WAD)}, markets={ETH_PERP: market(premium=9_999)})
-    margin = StandardMargin(found, PRICES, NOW)
-    assert margin.health(7) == margin.health(7) == health(found, 7, PRICES, NOW)
-    assert margin.portfolio(7).linears[0].notional == margin.mark_of(ETH_PERP)[1]
+    margin = Margins(found, PRICES, NOW)
+    assert margin.health(7) == margin.health(7) == _health(found)
+    assert margin.portfolio(7).linears[0].notional == margin.valuation.mark_of(ETH_PERP)[1]
     assert ENGINE.minimum == 10 * WAD

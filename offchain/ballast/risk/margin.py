@@ -1,0 +1,87 @@
+"""The same integers as the contract's ``health``, for any account and block, by the model that the account has chosen.
+
+Twin of ``contracts/risk/MarginEngine.sol``. Pure: the state, the prices and the second are arguments. Values are USDC
+in 1e18.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+
+from ballast.chain.protocol import Health
+from ballast.index.state import Engine, LedgerState
+from ballast.risk import standard
+from ballast.risk.portfolio import Holdings, PortfolioError, PortfolioMargin, evaluate
+from ballast.risk.terms import Terms
+from ballast.risk.valuation import NoHealthError, Portfolio, Valuation
+
+__all__ = ["PORTFOLIO", "STANDARD", "Margins"]
+
+#: The models' numbers.
+STANDARD = 0
+PORTFOLIO = 1
+
+
+class Margins:
+    """Margins of many accounts at one block: indices, marks, the table and the arrays are read once.
+
+    ``prices`` are USD in 1e18 by the router's asset number, ``now`` is the block's time in seconds.
+    """
+
+    def __init__(self, state: LedgerState, prices: Mapping[int, int], now: int) -> None:
+        self.valuation = Valuation(state, prices, now)
+        self._engine = state.parameters.engine
+        self._now = now
+
+    def health(self, account: int) -> Health:
+        """Equity, initial and maintenance margin; ``NoHealthError`` where the contract reverts."""
+        return self.requirement(self.portfolio(account))
+
+    def portfolio(self, account: int) -> Portfolio:
+        """The account's balances and positions with their values; errors as ``health``."""
+        return self.valuation.portfolio(account)
+
+    def requirement(self, portfolio: Portfolio) -> Health:
+        """What a valued account must keep under its model; errors as ``health``."""
+        if portfolio.model == STANDARD:
+            return standard.requirement(self._required_engine(), portfolio)
+        if portfolio.model == PORTFOLIO:
+            found = self.scenarios(portfolio)
+            return Health(found.equity, found.initial, found.maintenance)
+        raise NoHealthError(f"Margin_UnknownModel({portfolio.model})")
+
+    def scenarios(self, portfolio: Portfolio) -> PortfolioMargin:
+        """The PORTFOLIO model's view of a valued account, whatever its model; errors as ``health``."""
+        terms = self.terms
+        holdings = Holdings(
+            cash=portfolio.cash,
+            quote_usd=portfolio.quote_usd,
+            tokens=tuple((leg.token, leg.asset, leg.value) for leg in portfolio.tokens),
+            linears=tuple((leg.instrument >> 20 & 0xFF, leg.notional, leg.pnl) for leg in portfolio.linears),
+        )
+        try:
+            return evaluate(
+                holdings,
+                terms.rows,
+                terms.arrays,
+                terms.factors,
+                terms.contingencies,
+                terms.haircuts,
+                terms.minimum,
+                self._now,
+            )
+        except PortfolioError as error:
+            raise NoHealthError(str(error)) from None
+        except OverflowError as error:
+            raise NoHealthError(f"Panic: {error}") from None
+
+    @cached_property
+    def terms(self) -> Terms:
+        """Table, arrays and parameters of the PORTFOLIO model; ``NoHealthError`` where there is no table."""
+        return Terms.of(self._required_engine())
+
+    def _required_engine(self) -> Engine:
+        if self._engine is None:
+            raise NoHealthError("no margin engine is set")
+        return self._engine
