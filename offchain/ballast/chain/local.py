@@ -256,6 +256,10 @@ class LocalChain(LocalNode):
         self.approve(self.governor, "USDC")
         return self.send(self.protocol.house.functions.fundInsurance(amount_units), self.governor)
 
+    def choose_model(self, account: int, model: int) -> TxReceipt:
+        """Sets an account's margin model: 0 STANDARD, 1 PORTFOLIO."""
+        return self.send(self.protocol.house.functions.setMarginModel(account, model), self.key_of(account).address)
+
     # ------------------------------------------------------------ trading
 
     def order(self, account: int, symbol: str, size: Number, price: Number | None = None, **changes: Any) -> Order:

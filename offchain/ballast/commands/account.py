@@ -11,6 +11,7 @@ from rich.table import Table
 
 from ballast import units
 from ballast.chain.protocol import Health
+from ballast.commands.account_risk import AccountRisk, read_risk
 from ballast.commands.ledger import (
     LedgerView,
     block_option,
@@ -22,9 +23,12 @@ from ballast.commands.ledger import (
 from ballast.commands.options import deployment_option, json_option, print_json, rpc_option, stdout_console
 from ballast.errors import ContractError, InvariantError, UsageError
 from ballast.index.state import CLAIM
+from ballast.risk.margin import PORTFOLIO, STANDARD
 from ballast.risk.valuation import QUOTE, NoHealthError, Portfolio
 
 __all__ = ["command"]
+
+_MODELS = {STANDARD: "STANDARD", PORTFOLIO: "PORTFOLIO"}
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,9 @@ def command(
 ) -> None:
     """One account at one block, as the contract and as the index see it.
 
+    For an account of the PORTFOLIO model also the Expected Shortfall, the floor, the contingencies
+    and the worst scenarios.
+
     ID is 0xOWNER:INDEX or an integer. Ends with 1 where the two do not agree to the last digit.
 
     \b
@@ -69,11 +76,12 @@ def command(
                 "check owner, index and deployment, or see `ballast accounts`"
             )
         contract, own = _contract_says(view, number), _index_says(view, number)
-        agree = contract.health == own.health
+        risk = read_risk(view, number)
+        agree = contract.health == own.health and (risk is None or risk.contract == risk.own)
         if as_json:
-            print_json(_json(view, number, contract, own, agree))
+            print_json(_json(view, number, contract, own, risk, agree))
         else:
-            _print(view, number, contract, own, agree)
+            _print(view, number, contract, own, risk, agree)
     if not agree:
         raise InvariantError(
             f"I10: account {units.format_account(number)} at block {view.state.block}: the contract says"
@@ -105,8 +113,12 @@ def _portfolio(view: LedgerView, number: int) -> Portfolio | None:
 # ------------------------------------------------------------------ output
 
 
-def _json(view: LedgerView, number: int, contract: _Said, own: _Said, agree: bool) -> dict[str, Any]:
+def _json(
+    view: LedgerView, number: int, contract: _Said, own: _Said, risk: AccountRisk | None, agree: bool
+) -> dict[str, Any]:
     found = view.state.account(number)
+    theirs = risk.contract.to_json() if risk is not None and risk.contract is not None else {}
+    ours = risk.own_json() if risk is not None else {}
     return {
         "account": units.format_account(number),
         "id": str(number),
@@ -118,8 +130,8 @@ def _json(view: LedgerView, number: int, contract: _Said, own: _Said, agree: boo
         "shares": {view.token_name(token): str(shares) for token, shares in sorted(found.balances.items())},
         "holdings": _holdings(view, number),
         "unpriced_assets": {str(asset): reason for asset, reason in view.prices.refused.items()},
-        "contract": contract.to_json(),
-        "own": own.to_json(),
+        "contract": contract.to_json() | theirs,
+        "own": own.to_json() | ours,
         "agree": agree,
     }
 
@@ -152,12 +164,13 @@ def _holdings(view: LedgerView, number: int) -> list[dict[str, str | None]]:
     return holdings
 
 
-def _print(view: LedgerView, number: int, contract: _Said, own: _Said, agree: bool) -> None:
+def _print(view: LedgerView, number: int, contract: _Said, own: _Said, risk: AccountRisk | None, agree: bool) -> None:
     console = stdout_console()
     found = view.state.account(number)
     console.print(f"account {units.format_account(number)} at block {view.state.block}")
     flagged = f"flagged at {found.flagged_at}" if found.flagged_at else "not flagged"
-    console.print(f"margin model {found.model}, {flagged}, {found.steps} liquidation steps")
+    model = _MODELS.get(found.model, "unknown")
+    console.print(f"margin model {found.model} ({model}), {flagged}, {found.steps} liquidation steps")
     if holdings := _holdings(view, number):
         table = Table()
         table.add_column("holds")
@@ -178,6 +191,8 @@ def _print(view: LedgerView, number: int, contract: _Said, own: _Said, agree: bo
             table.add_row(name, *(f"{units.from_wad(value):,f}" for value in pair))
         table.add_row("health factor", factor_text(contract.health), factor_text(own.health))
     console.print(table)
+    if risk is not None:
+        risk.print(console)
     for asset, reason in view.prices.refused.items():
         console.print(f"asset {asset} has no usable price: {reason}")
     console.print("they agree" if agree else "they do NOT agree")

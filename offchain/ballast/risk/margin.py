@@ -16,7 +16,7 @@ from ballast.risk.portfolio import Holdings, PortfolioError, PortfolioMargin, ev
 from ballast.risk.terms import Terms
 from ballast.risk.valuation import NoHealthError, Portfolio, Valuation
 
-__all__ = ["PORTFOLIO", "STANDARD", "Margins"]
+__all__ = ["PORTFOLIO", "STANDARD", "Margins", "holdings_of"]
 
 #: The models' numbers.
 STANDARD = 0
@@ -54,15 +54,9 @@ class Margins:
     def scenarios(self, portfolio: Portfolio) -> PortfolioMargin:
         """The PORTFOLIO model's view of a valued account, whatever its model; errors as ``health``."""
         terms = self.terms
-        holdings = Holdings(
-            cash=portfolio.cash,
-            quote_usd=portfolio.quote_usd,
-            tokens=tuple((leg.token, leg.asset, leg.value) for leg in portfolio.tokens),
-            linears=tuple((leg.instrument >> 20 & 0xFF, leg.notional, leg.pnl) for leg in portfolio.linears),
-        )
         try:
             return evaluate(
-                holdings,
+                holdings_of(portfolio),
                 terms.rows,
                 terms.arrays,
                 terms.factors,
@@ -85,3 +79,13 @@ class Margins:
         if self._engine is None:
             raise NoHealthError("no margin engine is set")
         return self._engine
+
+
+def holdings_of(portfolio: Portfolio) -> Holdings:
+    """A valued account as the PORTFOLIO model takes it."""
+    return Holdings(
+        cash=portfolio.cash,
+        quote_usd=portfolio.quote_usd,
+        tokens=tuple((leg.token, leg.asset, leg.value) for leg in portfolio.tokens),
+        linears=tuple((leg.instrument >> 20 & 0xFF, leg.notional, leg.pnl) for leg in portfolio.linears),
+    )

@@ -57,21 +57,26 @@ class Ledger:
     saver: int
     long: int
     borrower: int
+    hedged: int
     options: tuple[str, ...]
     deployment: Path
 
 
 @pytest.fixture(scope="module")
 def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
-    """A saver, a leveraged long and a borrower, on a chain of their own."""
+    """A saver, a leveraged long, a borrower and a hedged account of the PORTFOLIO model, on a chain of their own."""
     deployment = tmp_path_factory.mktemp("deployment") / "local.json"
     with LocalChain(held_at=START) as chain:
         saver = chain.open("saver", 0, {"USDC": "500000"})
         long = chain.open("long", 2, {"USDC": "4000"})
         borrower = chain.open("borrower", 0, {"ETH": "10"})
+        hedged = chain.open("hedged", 0, {"USDC": "4000", "ETH": "3"})
         chain.fill(saver, long, "ETH-PERP", "6")
+        chain.fill(saver, hedged, "ETH-PERP", "-4")
+        chain.fill(saver, hedged, "BTC-PERP", "0.1")
+        chain.choose_model(hedged, 1)
         chain.withdraw(borrower, "USDC", "9000.25")
         chain.mine(3)
         chain.deployment.save(deployment)
         options = ("--rpc", chain.url, "--deployment", str(deployment))
-        yield Ledger(chain, saver, long, borrower, options, deployment)
+        yield Ledger(chain, saver, long, borrower, hedged, options, deployment)

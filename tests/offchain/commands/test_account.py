@@ -50,6 +50,35 @@ def test_account__table__both_columns_and_the_verdict(ballast: Ballast, ledger: 
         assert words in ran.out
 
 
+def test_account__portfolio_model__json_has_scenarios_and_parts_of_the_requirement(
+    ballast: Ballast, ledger: Ledger
+) -> None:
+    ran = ballast("account", ledger.hedged, "--json", *ledger.options)
+    assert (ran.code, ran.complaints) == (0, [])
+    found = ran.json
+    contract, own = found["contract"], found["own"]
+    assert (found["agree"], found["model"]) == (True, 1)
+    assert {name: own[name] for name in contract} == contract
+    assert len(contract["scenario_pnl"]) == 32
+    (worst,) = contract["worst_scenarios"]
+    assert own["scenario_names"][worst]
+    shortfall, floor = Decimal(own["expected_shortfall"]), Decimal(own["floor"])
+    # perpetuals of 12,000 and 6,000: 2% of both for their basis
+    assert Decimal(own["contingencies"]["basis"]) == 360
+    assert Decimal(own["maintenance_margin"]) == max(shortfall, floor) + 360
+    assert Decimal(own["initial_only"]["haircuts"]) == 450
+    assert "expected_shortfall" not in ballast("account", ledger.long, "--json", *ledger.options).json["own"]
+
+
+def test_account__portfolio_model__worst_scenarios_by_name(ballast: Ballast, ledger: Ledger) -> None:
+    ran = ballast("account", ledger.hedged, *ledger.options)
+    assert (ran.code, ran.complaints) == (0, [])
+    own = ballast("account", ledger.hedged, "--json", *ledger.options).json["own"]
+    for words in ("PORTFOLIO", "Expected Shortfall", "floor", "basis", "haircuts, initial only", "they agree"):
+        assert words in ran.out
+    assert own["scenario_names"][own["worst_scenarios"][0]] in ran.out
+
+
 def test_account__earlier_block__as_of_then(ballast: Ballast, ledger: Ledger) -> None:
     block = ledger.chain.w3.eth.block_number - 3
     found = ballast("account", ledger.borrower, "--json", "--block", block, *ledger.options).json
