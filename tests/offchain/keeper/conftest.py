@@ -12,9 +12,10 @@ from eth_account.signers.local import LocalAccount
 from ballast import units
 from ballast.chain.local import LocalChain
 from ballast.keeper import Keeper, KeeperSettings
+from ballast.risk.margin import PORTFOLIO
 from ballast.testing import START
 
-ACTORS = ("lender", "keeper", "rival", "borrower", "trader", "maker", "saver", "attacker", "other")
+ACTORS = ("lender", "keeper", "rival", "borrower", "trader", "maker", "saver", "hedger", "attacker", "other")
 
 
 class Stage:
@@ -37,6 +38,15 @@ class Stage:
     def trader(self, index: int = 0, usdc: str = "4000", size: str = "10") -> int:
         account = self.chain.open("trader", index, {"USDC": usdc})
         self.chain.fill(self.maker, account, "ETH-PERP", size)
+        return account
+
+    def hedger(self, index: int = 0, debt: str = "24800") -> int:
+        """Coins against a slightly larger short under the PORTFOLIO model: below maintenance from about 4,000 USD on,
+        where STANDARD would be at 3,000."""
+        account = self.chain.open("hedger", index, {"ETH": "10"})
+        self.chain.choose_model(account, PORTFOLIO)
+        self.chain.fill(self.maker, account, "ETH-PERP", "-12")
+        self.chain.withdraw(account, "USDC", debt)
         return account
 
     def saver(self) -> int:

@@ -40,6 +40,39 @@ def test_step__update_pending__liquidates_in_the_same_block(stage: Stage) -> Non
         assert stage.chain.health(account).is_healthy
 
 
+def test_step__portfolio_model__liquidated_where_its_own_margin_says(stage: Stage) -> None:
+    hedger = stage.hedger()
+    charges = {"ETH": Decimal("0.15"), "ETH-PERP": Decimal("0.065")}
+    with stage.make() as keeper:
+        stage.chain.set_price("ETH", "3600")
+        assert keeper.step("latest").at_risk == ()
+        standard = 3600 * (10 * charges["ETH"] + 12 * charges["ETH-PERP"])
+        assert stage.equity(hedger) < units.to_wad(standard), "the STANDARD model would have it liquidated"
+        stage.chain.set_price("ETH", "4400")
+        before = stage.chain.health(hedger)
+        assert not before.is_healthy
+        assert before.equity > 0
+        report = keeper.step("latest", wait=5)
+        assert [one.account for one in report.at_risk] == [hedger]
+        assert report.at_risk[0].health == before
+    assert {event["args"]["account"] for event in stage.liquidations()} == {hedger}
+    after = stage.chain.health(hedger)
+    assert after.is_healthy
+    assert after.maintenance < before.maintenance
+
+
+def test_step__both_models_at_once__each_by_its_own(stage: Stage) -> None:
+    hedger, trader = stage.hedger(), stage.chain.open("trader", 0, {"USDC": "4000"})
+    stage.chain.fill(stage.maker, trader, "ETH-PERP", "-10")
+    stage.hold()
+    stage.push("ETH", "4200")
+    with stage.make() as keeper:
+        report = keeper.step("pending")
+        stage.mine()
+    assert {one.account for one in report.at_risk} == {hedger, trader}
+    assert {event["args"]["account"] for event in stage.liquidations()} >= {hedger}
+
+
 def test_step__liquidated__pays_after_gas(stage: Stage) -> None:
     stage.borrower(eth="30", debt="66000")
     equity, coins = stage.equity(stage.keeper), stage.coins("keeper")
