@@ -24,9 +24,9 @@ def test_accounts__json__all_accounts_riskiest_first_with_the_contracts_figures(
     assert (ran.code, ran.complaints) == (0, [])
     found = ran.json
     assert found["block"] == ledger.chain.w3.eth.block_number
-    assert (found["total"], found["liquidatable"], found["unpriced_assets"]) == (3, 0, {})
+    assert (found["total"], found["liquidatable"], found["unpriced_assets"]) == (4, 0, {})
     names = [row["account"] for row in found["accounts"]]
-    assert names == _names(ledger, ledger.long, ledger.borrower, ledger.saver)
+    assert names == _names(ledger, ledger.long, ledger.borrower, ledger.hedged, ledger.saver)
     factors = [Decimal(row["health_factor"]) for row in found["accounts"]]
     assert factors == sorted(factors)
     for row in found["accounts"]:
@@ -38,15 +38,15 @@ def test_accounts__json__all_accounts_riskiest_first_with_the_contracts_figures(
 def test_accounts__riskiest__only_so_many(ballast: Ballast, ledger: Ledger) -> None:
     found = ballast("accounts", "--riskiest", 1, "--json", *ledger.options).json
     assert [row["account"] for row in found["accounts"]] == _names(ledger, ledger.long)
-    assert found["total"] == 3
+    assert found["total"] == 4
 
 
 def test_accounts__table__names_and_amounts(ballast: Ballast, ledger: Ledger) -> None:
     ran = ballast("accounts", *ledger.options)
     assert (ran.code, ran.complaints) == (0, [])
-    for name in _names(ledger, ledger.saver, ledger.long, ledger.borrower):
+    for name in _names(ledger, ledger.saver, ledger.long, ledger.borrower, ledger.hedged):
         assert name in ran.out
-    assert "3 accounts" in ran.out
+    assert "4 accounts" in ran.out
 
 
 def test_accounts__unhealthy_insolvent_and_unpriced__ranked_and_named(ballast: Ballast, tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_accounts__earlier_block__as_of_then(ballast: Ballast, ledger: Ledger) -
     start = ledger.chain.w3.eth.block_number - 3
     found = ballast("accounts", "--json", "--block", start, *ledger.options).json
     assert found["block"] == start
-    assert found["total"] == 3
+    assert found["total"] == 4
     assert ballast("accounts", "--json", "--block", 40, *ledger.options).json["total"] == 0
 
 

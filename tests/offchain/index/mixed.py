@@ -23,7 +23,7 @@ class MixedUse:
     ACTIONS = (
         *("deposit", "withdraw", "borrow", "fill", "fill", "fill", "settle", "quote", "price"),
         *("price", "warp", "liquidate", "flag", "cancel", "operator", "operated_fill"),
-        *("transfer", "insure", "collect", "pause", "parameters", "unhealthy", "thin"),
+        *("transfer", "insure", "collect", "pause", "parameters", "unhealthy", "thin", "model", "terms"),
     )
 
     def __init__(self, chain: LocalChain, seed: int) -> None:
@@ -75,6 +75,11 @@ class MixedUse:
     def _borrow(self) -> None:
         token, amount = self.rng.choice((("ETH", "2"), ("SOL", "30"), ("BTC", "0.1"), ("USDC", "60000")))
         self.chain.withdraw(self._account(), token, amount)
+
+    def _model(self) -> None:
+        account = self.rng.choice(self.accounts[1::2])
+        model = self.chain.protocol.house.functions.accountOf(account).call()[2]
+        self.chain.choose_model(account, 1 - model)
 
     def _fill(self) -> None:
         market = self.rng.choice(MARKETS)
@@ -201,6 +206,22 @@ class MixedUse:
         self.chain.send(house.functions.pause(self.chain.now() + 100), self.chain.governor)
         if self.rng.random() < 0.8:
             self.chain.send(house.functions.unpause(), self.chain.governor)
+
+    def _terms(self) -> None:
+        """Parameters of the PORTFOLIO model, within what leaves most accounts healthy."""
+        engine = self.chain.protocol.engine.functions
+        asset, part = self.rng.choice((1, 2, 3)), self.rng.randrange(10_000)
+        contingency = (20_000 + part, 10_000, 3_000, 2_000, 50_000, 1_000, 10_000, part, 10_000 + part)
+        call = self.rng.choice(
+            (
+                engine.setFactors(
+                    (1_000_000 + part, 1_300_000 + part, 990_000, 4_000_000, 550_000, 600, 1_200, 50_000)
+                ),
+                engine.setContingency(asset, contingency),
+                engine.setHaircut(asset, part),
+            )
+        )
+        self.chain.send(call, self.chain.governor)
 
     def _parameters(self) -> None:
         house, engine = self.chain.protocol.house, self.chain.protocol.engine

@@ -26,8 +26,8 @@ from ballast.units import WAD
 from tests.offchain.index.mixed import MixedUse
 from tests.offchain.index.options import list_and_refresh
 
-SEEDS = (1, 2, 3)
-STEPS = 110
+SEEDS = (4, 7, 11)
+STEPS = 140
 _EVENTS = ("Liquidated", "LossAllocated", "WinnersHaircut", "DebtWrittenOff", "OperatorSpent")
 
 
