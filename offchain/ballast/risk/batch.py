@@ -288,6 +288,8 @@ def _floor(expiries: _Expiries, market: Market, exposures: Integers) -> Integers
     np.add.at(options, (expiries.account, market.column_of[expiries.series]), expiries.floors)
     largest = _zeros(size)
     for column, moves in enumerate(market.terms.rows.floors):
+        if moves is None:
+            continue
         for i, move in enumerate((moves.up, moves.up, moves.down, moves.down)):
             profit = options[:, column, i] * QUANTUM + exposures[:, column] * (move - WAD) // WAD
             largest = np.maximum(largest, -profit)
