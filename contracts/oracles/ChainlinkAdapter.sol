@@ -28,6 +28,17 @@ library ChainlinkAdapter {
             age = block.timestamp - updatedAt;
         }
         if (age > feed.maxAge) revert IOracleErrors.Oracle_Stale(asset, updatedAt, block.timestamp - feed.maxAge);
+        priceWad = toPrice(asset, answer, feed);
+        requireDecimals(asset, feed);
+    }
+
+    /// @notice An answer of the feed as a price; reverts where it is not positive, or not within the feed's bounds.
+    /// @return priceWad USD in 1e18, exact.
+    function toPrice(uint8 asset, int256 answer, FeedConfig.Packed memory feed)
+        internal
+        pure
+        returns (uint256 priceWad)
+    {
         if (answer <= 0) revert IOracleErrors.Oracle_NotPositive(asset, answer);
         if (uint256(answer) <= feed.minAnswer) {
             revert IOracleErrors.Oracle_AtMinAnswer(asset, answer, int256(uint256(feed.minAnswer)));
@@ -35,10 +46,19 @@ library ChainlinkAdapter {
         if (uint256(answer) >= feed.maxAnswer) {
             revert IOracleErrors.Oracle_AtMaxAnswer(asset, answer, int256(uint256(feed.maxAnswer)));
         }
-        _requireDecimals(asset, feed);
         // Safe: decimals are at most 18 and the answer is below maxAnswer, which in 1e18 is at most MAX_PRICE_WAD.
         unchecked {
             priceWad = uint256(answer) * 10 ** (PRICE_DECIMALS - feed.decimals);
+        }
+    }
+
+    /// @notice Reverts unless the source has the decimals it was listed with.
+    /// @dev On every read, not at listing only: behind a proxy the aggregator can be exchanged for one with other decimals.
+    function requireDecimals(uint8 asset, FeedConfig.Packed memory feed) internal view {
+        (bool ok, uint256 decimals) = _word(feed.source, IAggregatorV3.decimals.selector);
+        if (!ok || decimals > type(uint8).max) revert IOracleErrors.Oracle_SourceReverted(asset, feed.source);
+        if (decimals != feed.decimals) {
+            revert IOracleErrors.Oracle_DecimalsChanged(asset, uint8(decimals), feed.decimals);
         }
     }
 
@@ -57,15 +77,6 @@ library ChainlinkAdapter {
     }
 
     // ------------------------------------------------------------ internals
-
-    /// @dev On every read, not at listing only: behind a proxy the aggregator can be exchanged for one with other decimals.
-    function _requireDecimals(uint8 asset, FeedConfig.Packed memory feed) private view {
-        (bool ok, uint256 decimals) = _word(feed.source, IAggregatorV3.decimals.selector);
-        if (!ok || decimals > type(uint8).max) revert IOracleErrors.Oracle_SourceReverted(asset, feed.source);
-        if (decimals != feed.decimals) {
-            revert IOracleErrors.Oracle_DecimalsChanged(asset, uint8(decimals), feed.decimals);
-        }
-    }
 
     /// @dev Assembly because a high-level call reverts without a name where the answer does not decode, and try/catch does not catch it;
     ///      it also copies all that the source returns. Writes beyond the free memory pointer only and does not move it.

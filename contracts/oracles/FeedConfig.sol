@@ -20,8 +20,8 @@ library FeedConfig {
         uint32 hardFactor; // 4 bytes
     }
 
-    /// @notice Packs a feed whose values have passed `FeedBounds.validate`.
-    function pack(IOracleRouter.Feed calldata feed) internal pure returns (Packed memory) {
+    /// @notice Packs a feed whose values have passed `FeedBounds.validate`; what the router says of a listed one has.
+    function pack(IOracleRouter.Feed memory feed) internal pure returns (Packed memory) {
         // Safe: `FeedBounds.validate` bounds each value below its width; maxAnswer is at most MAX_PRICE_WAD < 2^90.
         return Packed({
             source: feed.source,

@@ -13,13 +13,16 @@ contract PhaseProxy {
 
     address public accessController;
     Phase private _phase;
+    mapping(uint16 phase => IAggregatorV3) public phaseAggregators;
 
     constructor(IAggregatorV3 aggregator_) {
-        _phase = Phase(1, aggregator_);
+        confirmAggregator(aggregator_);
     }
 
-    function confirmAggregator(IAggregatorV3 aggregator_) external {
-        _phase = Phase(_phase.id + 1, aggregator_);
+    function confirmAggregator(IAggregatorV3 aggregator_) public {
+        uint16 id = _phase.id + 1;
+        _phase = Phase(id, aggregator_);
+        phaseAggregators[id] = aggregator_;
     }
 
     function aggregator() external view returns (address) {
@@ -44,6 +47,18 @@ contract PhaseProxy {
         (roundId, answer, startedAt, updatedAt, answeredInRound) = phase.aggregator.latestRoundData();
         roundId = _mark(phase.id, roundId);
         answeredInRound = _mark(phase.id, answeredInRound);
+    }
+
+    function getRoundData(uint80 id)
+        external
+        view
+        returns (uint80 roundId, int256 answer, uint256 startedAt, uint256 updatedAt, uint80 answeredInRound)
+    {
+        require(accessController == address(0), "No access");
+        uint16 phase = uint16(id >> 64);
+        (roundId, answer, startedAt, updatedAt, answeredInRound) = phaseAggregators[phase].getRoundData(uint64(id));
+        roundId = _mark(phase, roundId);
+        answeredInRound = _mark(phase, answeredInRound);
     }
 
     function _mark(uint16 phase, uint80 id) private pure returns (uint80) {
