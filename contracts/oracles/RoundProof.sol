@@ -45,8 +45,8 @@ library RoundProof {
 
     /// @notice A round that must be there.
     function existing(Source memory source, uint80 id) internal view returns (Round memory round) {
-        bool found;
-        if (id <= source.latest) (found, round) = _read(source, id);
+        bool found = id <= source.latest;
+        if (found) (found, round) = _read(source, id);
         if (!found) revert ISettlementOracle.Settlement_RoundMissing(source.asset, id);
     }
 

@@ -41,6 +41,7 @@ __all__ = [
 CORE = (
     "AccessManager",
     "OracleRouter",
+    "SettlementOracle",
     "MarginEngine",
     "ScenarioBook",
     "StrikeBook",

@@ -176,6 +176,7 @@ class _Planner:
         params = self.params
         yield Deploy("AccessManager", "AccessManager", (self.deployer,))
         yield Deploy("OracleRouter", "OracleRouter", (authority,))
+        yield Deploy("SettlementOracle", "SettlementOracle", (authority, Ref("OracleRouter")))
         scenarios = params.scenarios
         yield Deploy("ScenarioBook", "ScenarioBook", (authority, (scenarios.delay, scenarios.max_change)))
         yield Deploy("StrikeBook", "StrikeBook", (authority,))

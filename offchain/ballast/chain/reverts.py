@@ -29,6 +29,7 @@ NAMED_BY = (
     "Clearinghouse",
     "AccessManager",
     "OracleRouter",
+    "SettlementOracle",
     "MarginEngine",
     "ScenarioBook",
     "StrikeBook",

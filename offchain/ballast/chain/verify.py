@@ -37,6 +37,7 @@ __all__ = ["deployer_of", "preflight", "verify"]
 _MANAGED = (
     "Clearinghouse",
     "OracleRouter",
+    "SettlementOracle",
     "MarginEngine",
     "ScenarioBook",
     "StrikeBook",

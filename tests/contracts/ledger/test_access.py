@@ -33,6 +33,7 @@ RESTRICTED = {
         "unpause",
     },
     "OracleRouter": {"setFeed", "setSequencer", "resetSlowPrice"},
+    "SettlementOracle": {"setPriceByGovernor"},
     "MarginEngine": {
         "setTokenRates",
         "setInstrumentRates",
@@ -68,6 +69,7 @@ OPEN = {
         "setAuthority",
     },
     "OracleRouter": {"sync", "setAuthority"},
+    "SettlementOracle": {"settlePrice", "setAuthority"},
     "MarginEngine": {"setAuthority"},
     "ScenarioBook": {"activate", "setAuthority"},
     "StrikeBook": {"setAuthority"},

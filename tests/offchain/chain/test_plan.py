@@ -36,6 +36,7 @@ OPEN = {
         "withdraw",
     },
     "OracleRouter": {"setAuthority", "sync"},
+    "SettlementOracle": {"setAuthority", "settlePrice"},
     "MarginEngine": {"setAuthority"},
     "ScenarioBook": {"activate", "setAuthority"},
 }
