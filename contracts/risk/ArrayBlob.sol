@@ -62,7 +62,10 @@ library ArrayBlob {
 
     /// @notice Bytes of a record.
     function recordSize(uint256 rows) internal pure returns (uint256) {
-        return 32 + 2 * (FLOOR_ROWS + rows);
+        // Safe: K is at most 64.
+        unchecked {
+            return 32 + 2 * (FLOOR_ROWS + rows);
+        }
     }
 
     function encodeHeader(Header memory h) internal pure returns (uint256 first, uint256 second) {
@@ -74,18 +77,47 @@ library ArrayBlob {
         }
     }
 
-    function decodeHeader(uint256 first, uint256 second) internal pure returns (Header memory h) {
-        h.spot = first >> 160;
-        h.forward = uint96(first >> 64);
-        h.time = uint40(first >> 24);
-        h.count = uint8(first >> 16);
-        h.rows = uint8(first >> 8);
-        h.version = second >> 224;
-        h.round = uint32(second >> 192);
-        h.surfaceTime = uint40(second >> 152);
-        h.remaining = uint32(second >> 120);
-        h.band = uint32(second >> 88);
-        h.lot = uint64(second >> 24);
-        h.confidence = uint24(second);
+    // ------------------------------------------------------------ the header's first word
+
+    function spotOf(uint256 first) internal pure returns (uint256) {
+        return first >> 160;
+    }
+
+    function forwardOf(uint256 first) internal pure returns (uint256) {
+        return uint96(first >> 64);
+    }
+
+    function timeOf(uint256 first) internal pure returns (uint256) {
+        return uint40(first >> 24);
+    }
+
+    function countOf(uint256 first) internal pure returns (uint256) {
+        return uint8(first >> 16);
+    }
+
+    function rowsOf(uint256 first) internal pure returns (uint256) {
+        return uint8(first >> 8);
+    }
+
+    // ------------------------------------------------------------ its second word
+
+    function surfaceTimeOf(uint256 second) internal pure returns (uint256) {
+        return uint40(second >> 152);
+    }
+
+    function remainingOf(uint256 second) internal pure returns (uint256) {
+        return uint32(second >> 120);
+    }
+
+    function bandOf(uint256 second) internal pure returns (uint256) {
+        return uint32(second >> 88);
+    }
+
+    function lotOf(uint256 second) internal pure returns (uint256) {
+        return uint64(second >> 24);
+    }
+
+    function confidenceOf(uint256 second) internal pure returns (uint256) {
+        return uint24(second);
     }
 }

@@ -13,84 +13,71 @@ import {ArrayBlob} from "./ArrayBlob.sol";
 ///         less than 2^64: no lane ever carries into the next. So 32 scenarios cost eight multiplications. A larger multiplier goes the slow
 ///         way, entry by entry in 256 bits.
 ///
-///         Longs and shorts are summed apart: entries are offset by 32768 and rounded down for a long, so a short is charged one step more. The
-///         offset comes off at the end, from the multipliers' sums.
+///         Entries are offset by 32768 and rounded down for a long; a short is charged one step more and makes 32767 - entry. That is what a long
+///         makes of the entry with all its bits turned, 65535 - entry. So a short's words are turned as they are read, and longs and shorts share
+///         the lanes; the offset comes off at the end, from the multipliers' sum.
 library ArrayLanes {
     uint256 internal constant MAX_MULTIPLIER = 1 << 42;
 
     uint256 private constant LANES = 0x000000000000ffff000000000000ffff000000000000ffff000000000000ffff;
     uint256 private constant LANE = 0xffffffffffffffff;
-    uint256 private constant ENTRY = 0xffff;
 
-    /// @dev Places of the sums in memory, K / 4 words each; `longs` and `shorts` are the multipliers' sums. `mask` is LANES, kept here because the
-    ///      compiler would copy the constant from the code for every use.
-    struct Sums {
-        uint256 long;
-        uint256 short;
-        uint256 longs;
-        uint256 shorts;
+    /// @dev A list of arrays to add up, from `first` to `end`, three words a term: place of the rows' entries; multiplier; all ones for a short,
+    ///      zero for a long. `steps` is the multipliers' sum. `mask` is LANES, kept here because the compiler would copy the constant from the code
+    ///      for every use.
+    struct Terms {
+        uint256 first;
+        uint256 end;
+        uint256 steps;
         uint256 mask;
     }
 
-    /// @dev The floor's four entries: one word of lanes for longs and one for shorts, the multipliers' sums, and what went the slow way.
+    /// @dev The floor's four entries, of one underlying: their lanes, the multipliers' sum, and the P&L that went the slow way, 1e-6 USDC.
     struct Floors {
-        uint256 long;
-        uint256 short;
-        uint256 longs;
-        uint256 shorts;
+        uint256 lanes;
+        uint256 steps;
         int256[4] wide;
     }
 
-    function open(uint256 rows) internal pure returns (Sums memory sums) {
+    /// @notice An empty list with room for as many terms.
+    function open(uint256 most) internal pure returns (Terms memory terms) {
         assembly ("memory-safe") {
             let place := mload(0x40)
-            let size := shl(3, rows) // K / 4 words
-            mstore(0x40, add(place, shl(1, size)))
-            calldatacopy(place, calldatasize(), shl(1, size))
-            mstore(sums, place)
-            mstore(add(sums, 32), add(place, size))
-            mstore(add(sums, 128), LANES)
+            mstore(0x40, add(place, mul(96, most)))
+            mstore(terms, place)
+            mstore(add(terms, 32), place)
+            mstore(add(terms, 96), LANES)
         }
     }
 
+    /// @notice Adds a record to its underlying's floor and puts its rows on the list; a large multiple of the rows goes to `profits` at once.
     /// @param entries Place of a record's entries: the floor's four, then K. @param multiplier 1e-6 USDC per step of an entry.
+    /// @param turned All ones for a short, zero for a long.
     function add(
-        Sums memory sums,
+        Terms memory terms,
         Floors memory floors,
         int256[] memory profits,
         uint256 entries,
         uint256 multiplier,
-        bool isLong
+        uint256 turned
     ) internal pure {
-        if (multiplier >= MAX_MULTIPLIER) return _addWide(floors, profits, entries, multiplier, isLong);
-        uint256 rows = profits.length;
+        if (multiplier >= MAX_MULTIPLIER) return _addWide(floors, profits, entries, multiplier, turned);
         assembly ("memory-safe") {
-            let mask := mload(add(sums, 128))
             // four adjacent entries to four lanes, the first in the highest
-            let four := shr(192, mload(entries))
+            let four := shr(192, xor(mload(entries), turned))
             four := or(and(four, 0xffffffff), shl(96, and(four, 0xffffffff00000000)))
-            four := and(or(four, shl(48, four)), mask)
-            let at := shl(5, iszero(isLong))
-            let place := add(floors, at)
-            mstore(place, add(mload(place), mul(four, multiplier)))
-            place := add(place, 64)
-            mstore(place, add(mload(place), multiplier))
-            place := add(add(sums, 64), at)
-            mstore(place, add(mload(place), multiplier))
-            // rows
-            place := mload(add(sums, at))
-            let word := add(entries, 8)
-            for { let end := add(word, shl(1, rows)) } lt(word, end) { word := add(word, 32) } {
-                let sixteen := mload(word)
-                mstore(place, add(mload(place), mul(and(sixteen, mask), multiplier)))
-                place := add(place, 32)
-                mstore(place, add(mload(place), mul(and(shr(16, sixteen), mask), multiplier)))
-                place := add(place, 32)
-                mstore(place, add(mload(place), mul(and(shr(32, sixteen), mask), multiplier)))
-                place := add(place, 32)
-                mstore(place, add(mload(place), mul(and(shr(48, sixteen), mask), multiplier)))
-                place := add(place, 32)
-            }
+            four := and(or(four, shl(48, four)), mload(add(terms, 96)))
+            mstore(floors, add(mload(floors), mul(four, multiplier)))
+            let steps := add(floors, 32)
+            mstore(steps, add(mload(steps), multiplier))
+
+            let end := mload(add(terms, 32))
+            mstore(end, add(entries, 8))
+            mstore(add(end, 32), multiplier)
+            mstore(add(end, 64), turned)
+            mstore(add(terms, 32), add(end, 96))
+            steps := add(terms, 64)
+            mstore(steps, add(mload(steps), multiplier))
         }
     }
 
@@ -100,72 +87,85 @@ library ArrayLanes {
         int256[] memory profits,
         uint256 entries,
         uint256 multiplier,
-        bool isLong
+        uint256 turned
     ) private pure {
         unchecked {
             for (uint256 i; i < ArrayBlob.FLOOR_ROWS; ++i) {
-                floors.wide[i] += _profit(_entry(entries, i), multiplier, isLong);
+                floors.wide[i] += _profit(entries, i, multiplier, turned);
             }
             entries += 2 * ArrayBlob.FLOOR_ROWS;
             for (uint256 i; i < profits.length; ++i) {
-                profits[i] += _profit(_entry(entries, i), multiplier, isLong);
+                profits[i] += _profit(entries, i, multiplier, turned);
             }
         }
     }
 
-    function _entry(uint256 entries, uint256 i) private pure returns (uint256 entry) {
+    /// @dev P&L of the i-th entry, 1e-6 USDC.
+    function _profit(uint256 entries, uint256 i, uint256 multiplier, uint256 turned) private pure returns (int256) {
+        uint256 entry;
         assembly ("memory-safe") {
-            entry := shr(240, mload(add(entries, shl(1, i))))
+            entry := shr(240, xor(mload(add(entries, shl(1, i))), turned))
         }
-    }
-
-    /// @dev P&L of one entry, 1e-6 USDC.
-    function _profit(uint256 entry, uint256 multiplier, bool isLong) private pure returns (int256) {
         unchecked {
-            int256 steps = isLong ? int256(entry) - int256(ArrayBlob.ZERO) : int256(ArrayBlob.LARGEST) - int256(entry);
-            return steps * int256(multiplier);
+            return (int256(entry) - int256(ArrayBlob.ZERO)) * int256(multiplier);
         }
     }
 
-    /// @notice Adds the lanes to the rows' P&L, 1e-6 USDC.
-    /// @dev A word of entries is in four words of sums: row r is in the word of shift (15 - r) % 4, lane (15 - r) / 4.
-    function close(Sums memory sums, int256[] memory profits) internal pure {
-        uint256 offset = _offset(sums.longs, sums.shorts);
-        (uint256 long, uint256 short) = (sums.long, sums.short);
+    /// @notice Adds the list up, to the rows' P&L in 1e-6 USDC.
+    function close(Terms memory terms, int256[] memory profits) internal pure {
+        for (uint256 at; at < 2 * profits.length; at += 32) {
+            _put(terms, profits, at);
+        }
+    }
+
+    /// @dev One word of every term: sixteen rows. The sums stay on the stack; row r is in the sum of shift 16 * ((15 - r) % 4), lane (15 - r) / 4.
+    function _put(Terms memory terms, int256[] memory profits, uint256 at) private pure {
         assembly ("memory-safe") {
-            let place := add(profits, 32)
-            let end := add(place, shl(5, mload(profits)))
-            for {} lt(place, end) {} {
-                for { let shift := 192 } lt(shift, 256) { shift := sub(shift, 64) } {
-                    for { let word := 96 } lt(word, 128) { word := sub(word, 32) } {
-                        let profit := and(shr(shift, mload(add(long, word))), LANE)
-                        profit := sub(profit, and(shr(shift, mload(add(short, word))), LANE))
-                        mstore(place, add(mload(place), add(profit, offset)))
-                        place := add(place, 32)
-                    }
+            let a := 0
+            let b := 0
+            let c := 0
+            let d := 0
+            {
+                let mask := mload(add(terms, 96))
+                let end := mload(add(terms, 32))
+                for { let term := mload(terms) } lt(term, end) { term := add(term, 96) } {
+                    let word := xor(mload(add(mload(term), at)), mload(add(term, 64)))
+                    let multiplier := mload(add(term, 32))
+                    a := add(a, mul(and(word, mask), multiplier))
+                    b := add(b, mul(and(shr(16, word), mask), multiplier))
+                    c := add(c, mul(and(shr(32, word), mask), multiplier))
+                    d := add(d, mul(and(shr(48, word), mask), multiplier))
                 }
-                long := add(long, 128)
-                short := add(short, 128)
+            }
+            let offset := shl(15, mload(add(terms, 64)))
+            let place := add(add(profits, 32), shl(4, at)) // sixteen rows' words for a word of entries
+            for { let shift := 192 } lt(shift, 256) { shift := sub(shift, 64) } {
+                mstore(place, add(mload(place), sub(and(shr(shift, d), LANE), offset)))
+                place := add(place, 32)
+                mstore(place, add(mload(place), sub(and(shr(shift, c), LANE), offset)))
+                place := add(place, 32)
+                mstore(place, add(mload(place), sub(and(shr(shift, b), LANE), offset)))
+                place := add(place, 32)
+                mstore(place, add(mload(place), sub(and(shr(shift, a), LANE), offset)))
+                place := add(place, 32)
             }
         }
     }
 
-    /// @notice The floor's P&L, 1e-6 USDC.
-    function closeFloors(Floors memory floors, int256[4] memory profits) internal pure {
+    /// @notice The lesser P&L of the floor's moves up, and of those down, 1e-6 USDC.
+    function least(Floors memory floors) internal pure returns (int256 up, int256 down) {
+        up = _lesser(_floorAt(floors, 0), _floorAt(floors, 1));
+        down = _lesser(_floorAt(floors, 2), _floorAt(floors, 3));
+    }
+
+    function _floorAt(Floors memory floors, uint256 i) private pure returns (int256) {
+        // Safe: a lane is below 2^64, at most 64 multipliers are below 2^42, and what went the slow way is below 2^113.
         unchecked {
-            int256 offset = int256(_offset(floors.longs, floors.shorts));
-            for (uint256 i; i < ArrayBlob.FLOOR_ROWS; ++i) {
-                uint256 shift = 192 - 64 * i;
-                profits[i] = floors.wide[i] + int256((floors.long >> shift) & LANE)
-                    - int256((floors.short >> shift) & LANE) + offset;
-            }
+            return floors.wide[i] + int256((floors.lanes >> (192 - 64 * i)) & LANE) - int256(ArrayBlob.ZERO * floors.steps);
         }
     }
 
-    /// @dev What the entries' offset has added, negative, as a word. Safe: at most 64 multipliers below 2^42; the difference is meant to wrap.
-    function _offset(uint256 longs, uint256 shorts) private pure returns (uint256) {
-        unchecked {
-            return ArrayBlob.LARGEST * shorts - ArrayBlob.ZERO * longs;
-        }
+    function _lesser(int256 a, int256 b) private pure returns (int256) {
+        return a < b ? a : b;
     }
 }

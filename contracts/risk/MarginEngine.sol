@@ -6,6 +6,7 @@ import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManage
 import {IMarginEngine} from "../interfaces/IMarginEngine.sol";
 import {E6, MAX_TOKENS, QUOTE} from "../libraries/Constants.sol";
 import {Rounding} from "../libraries/Rounding.sol";
+import {ArrayBlob} from "./ArrayBlob.sol";
 import {OptionSums} from "./OptionSums.sol";
 import {PortfolioBounds} from "./PortfolioBounds.sol";
 import {PortfolioMargin} from "./PortfolioMargin.sol";
@@ -62,13 +63,16 @@ contract MarginEngine is PortfolioMargin, AccessManaged {
     {
         Work memory work = _work(portfolio);
         profitsWad = work.profits;
-        uint256 tail = ScenarioTable.tailOf(work.header);
-        shortfallWad = ScenarioLoss.shortfall(work.table, profitsWad, tail);
-        (, uint256[] memory rows) = ScenarioLoss.rank(work.table, profitsWad, tail);
-        worst = new uint8[](tail);
-        for (uint256 i; i < tail; ++i) {
-            worst[i] = uint8(rows[i]);
+        int256[] memory ranked = _ranked(work);
+        shortfallWad = ScenarioLoss.shortfall(ranked);
+        worst = new uint8[](ranked.length);
+        for (uint256 i; i < ranked.length; ++i) {
+            worst[i] = ScenarioLoss.rowOf(ranked[i]);
         }
+    }
+
+    function _ranked(Work memory work) private pure returns (int256[] memory) {
+        return ScenarioLoss.rank(work.table, work.profits, ScenarioTable.tailOf(work.header));
     }
 
     function _portfolio(Portfolio calldata portfolio)
@@ -78,7 +82,7 @@ contract MarginEngine is PortfolioMargin, AccessManaged {
     {
         Work memory work = _work(portfolio);
         equity = work.equity;
-        uint256 required = ScenarioLoss.shortfall(work.table, work.profits, ScenarioTable.tailOf(work.header));
+        uint256 required = ScenarioLoss.shortfall(_ranked(work));
         uint256 least = _floorOf(work);
         if (required < least) required = least;
         Factors memory terms = _factors;
@@ -93,19 +97,26 @@ contract MarginEngine is PortfolioMargin, AccessManaged {
     }
 
     function _haircutsOf(TokenLeg[] calldata tokens) private view returns (uint256 sum) {
-        for (uint256 i; i < tokens.length; ++i) {
-            int256 value = tokens[i].valueWad;
-            if (value > 0) sum += Rounding.mulDivUp(uint256(value), _haircuts[uint8(tokens[i].id)], E6);
+        // Safe: the ledger's values are below 2^128.
+        unchecked {
+            for (uint256 i; i < tokens.length; ++i) {
+                TokenLeg calldata leg = tokens[i];
+                int256 value = leg.valueWad;
+                if (value > 0) sum += Rounding.mulDivUp(uint256(value), _haircuts[uint8(leg.id)], E6);
+            }
         }
     }
 
     function _contingenciesOf(Work memory work) private view returns (uint256 both, uint256 initial) {
-        for (uint256 column; column < work.gross.length; ++column) {
-            PortfolioModel.Gross memory gross = work.gross[column];
-            if (gross.notional + gross.shorts + gross.absoluteDelta == 0) continue;
-            Contingency memory terms = _contingencies[ScenarioTable.assetOf(work.header, column)];
-            (uint256 charge, uint256 more) = PortfolioModel.contingencies(gross, terms);
-            (both, initial) = (both + charge, initial + more);
+        // Safe: charges are below 2^216, and there are at most 16 columns.
+        unchecked {
+            for (uint256 column; column < work.gross.length; ++column) {
+                PortfolioModel.Gross memory gross = work.gross[column];
+                if (gross.notional | gross.shorts | gross.absoluteDelta == 0) continue;
+                Contingency memory terms = _contingencies[ScenarioTable.assetOf(work.header, column)];
+                (uint256 charge, uint256 more) = PortfolioModel.contingencies(gross, terms);
+                (both, initial) = (both + charge, initial + more);
+            }
         }
     }
 
@@ -115,15 +126,18 @@ contract MarginEngine is PortfolioMargin, AccessManaged {
         view
         returns (uint256 both, uint256 initial, uint256 stale)
     {
-        for (uint256 slot; slot < work.series.length; ++slot) {
-            OptionSums.Series memory s = work.series[slot];
-            if (s.count == 0) continue;
-            uint256 elapsed = block.timestamp - s.header.time;
-            uint256 surfaceElapsed = block.timestamp - s.header.surfaceTime;
-            both += PortfolioModel.drift(s, elapsed, surfaceElapsed, terms);
-            initial += PortfolioModel.doubt(s, terms);
-            bool isStale = elapsed > terms.arrayAge || surfaceElapsed > terms.surfaceAge || s.move.outside != 0;
-            if (isStale) stale |= 1 << slot;
+        // Safe: charges are below 2^216, and no array is from the future.
+        unchecked {
+            for (uint256 slot; slot < work.series.length; ++slot) {
+                OptionSums.Series memory s = work.series[slot];
+                if (s.count == 0) continue;
+                uint256 elapsed = block.timestamp - ArrayBlob.timeOf(s.first);
+                uint256 surfaceElapsed = block.timestamp - ArrayBlob.surfaceTimeOf(s.second);
+                both += PortfolioModel.drift(s, elapsed, surfaceElapsed, terms);
+                initial += PortfolioModel.doubt(s, terms);
+                bool isStale = elapsed > terms.arrayAge || surfaceElapsed > terms.surfaceAge || s.move.outside != 0;
+                if (isStale) stale |= 1 << slot;
+            }
         }
     }
 

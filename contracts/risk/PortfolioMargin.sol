@@ -9,6 +9,7 @@ import {IScenarioBook} from "../interfaces/IScenarioBook.sol";
 import {Rounding} from "../libraries/Rounding.sol";
 import {Instrument} from "../markets/Instrument.sol";
 import {ArrayBlob} from "./ArrayBlob.sol";
+import {ArrayLanes} from "./ArrayLanes.sol";
 import {MarkCarry} from "./MarkCarry.sol";
 import {OptionBook} from "./OptionBook.sol";
 import {OptionSums} from "./OptionSums.sol";
@@ -30,8 +31,8 @@ abstract contract PortfolioMargin is IMarginEngine {
         int256[] profits; // per row, USDC 1e18
         int256[] exposures; // per column, USDC 1e18: what moves with the spot
         PortfolioModel.Gross[] gross; // per column
-        int256[4][] floors; // per column: the options' P&L in the floor's moves, 1e-6 USDC
-        OptionSums.Series[] series; // per slot
+        ArrayLanes.Floors[] floors; // per column, of the options; none without options
+        OptionSums.Series[] series; // per slot, all eight; none without options
         int256 equity;
         int256 profit; // unsettled, where positive
         bool owes;
@@ -52,7 +53,6 @@ abstract contract PortfolioMargin is IMarginEngine {
         uint256 columns = ScenarioTable.columnsOf(work.header);
         work.exposures = new int256[](columns);
         work.gross = new PortfolioModel.Gross[](columns);
-        work.floors = new int256[4][](columns);
         work.equity = portfolio.cashWad;
         work.owes = portfolio.cashWad < 0;
         _addTokens(work, portfolio.tokens);
@@ -64,26 +64,35 @@ abstract contract PortfolioMargin is IMarginEngine {
     }
 
     function _addTokens(Work memory work, TokenLeg[] calldata tokens) private pure {
-        for (uint256 i; i < tokens.length; ++i) {
-            int256 value = tokens[i].valueWad;
-            work.equity += value;
-            work.exposures[_columnOf(work.header, uint8(tokens[i].id >> 8))] += value;
-            if (value < 0) work.owes = true;
+        // Safe: the ledger's values are below 2^128.
+        unchecked {
+            for (uint256 i; i < tokens.length; ++i) {
+                TokenLeg calldata leg = tokens[i];
+                int256 value = leg.valueWad;
+                work.equity += value;
+                work.exposures[_columnOf(work.header, leg.id >> 8)] += value;
+                if (value < 0) work.owes = true;
+            }
         }
     }
 
     function _addLinears(Work memory work, LinearLeg[] calldata linears) private pure {
-        for (uint256 i; i < linears.length; ++i) {
-            LinearLeg calldata leg = linears[i];
-            work.equity += leg.pnlWad;
-            if (leg.pnlWad > 0) work.profit += leg.pnlWad;
-            if (leg.notionalWad == 0) continue;
-            uint256 column = _columnOf(work.header, Instrument.asset(leg.instrument));
-            work.exposures[column] += leg.notionalWad;
-            PortfolioModel.Gross memory gross = work.gross[column];
-            gross.linear += Rounding.abs(leg.notionalWad);
-            gross.notional += Rounding.abs(leg.notionalWad);
-            work.owes = true;
+        // Safe: the ledger's values are below 2^128.
+        unchecked {
+            for (uint256 i; i < linears.length; ++i) {
+                LinearLeg calldata leg = linears[i];
+                int256 pnl = leg.pnlWad;
+                work.equity += pnl;
+                if (pnl > 0) work.profit += pnl;
+                int256 notional = leg.notionalWad;
+                if (notional == 0) continue;
+                uint256 column = _columnOf(work.header, Instrument.asset(leg.instrument));
+                work.exposures[column] += notional;
+                PortfolioModel.Gross memory gross = work.gross[column];
+                gross.linear += Rounding.abs(notional);
+                gross.notional += Rounding.abs(notional);
+                work.owes = true;
+            }
         }
     }
 
@@ -91,8 +100,9 @@ abstract contract PortfolioMargin is IMarginEngine {
     function _loadSeries(Work memory work, uint256[] calldata options, uint32 version) private view {
         if (options.length == 0) return;
         uint256 word = options[OptionBook.SERIES_AT];
-        work.series = new OptionSums.Series[](OptionBook.MAX_SERIES);
         work.owes = true;
+        work.floors = new ArrayLanes.Floors[](work.exposures.length);
+        work.series = _emptySeries();
         uint256 slots;
         for (uint256 rest = word; rest != 0; rest >>= 32) ++slots;
         uint32[] memory ids = new uint32[](slots);
@@ -101,13 +111,32 @@ abstract contract PortfolioMargin is IMarginEngine {
         }
         address[] memory blobs = ARRAYS.pointersOf(ids, version);
         for (uint256 slot; slot < slots; ++slot) {
-            if (ids[slot] == 0) continue;
-            if (blobs[slot] == address(0)) revert Margin_NoArrays(ids[slot]);
-            _loadBlob(work.series[slot], blobs[slot], options[OptionBook.INDICES_AT + slot]);
+            uint32 id = ids[slot];
+            if (id == 0) continue;
+            if (blobs[slot] == address(0)) revert Margin_NoArrays(id);
+            uint256 column = _columnOf(work.header, Instrument.assetOfSeries(id));
+            _load(work, slot, column, blobs[slot], options[OptionBook.INDICES_AT + slot]);
         }
     }
 
-    function _loadBlob(OptionSums.Series memory s, address pointer, uint256 index) private view {
+    /// @dev All slots hold the same empty series.
+    function _emptySeries() private pure returns (OptionSums.Series[] memory series) {
+        OptionSums.Series memory empty;
+        uint256 slots = OptionBook.MAX_SERIES;
+        assembly ("memory-safe") {
+            series := mload(0x40)
+            mstore(series, slots)
+            let end := add(series, mul(32, slots))
+            mstore(0x40, add(end, 32))
+            for { let place := series } lt(place, end) {} {
+                place := add(place, 32)
+                mstore(place, empty)
+            }
+        }
+    }
+
+    /// @param index USDC per unit now, 1e18.
+    function _load(Work memory work, uint256 slot, uint256 column, address pointer, uint256 index) private view {
         bytes memory data = SSTORE2.read(pointer);
         uint256 place;
         uint256 first;
@@ -117,29 +146,43 @@ abstract contract PortfolioMargin is IMarginEngine {
             first := mload(place)
             second := mload(add(place, 32))
         }
-        s.header = ArrayBlob.decodeHeader(first, second);
-        s.records = place + ArrayBlob.HEADER;
-        s.size = ArrayBlob.recordSize(s.header.rows);
-        s.count = s.header.count;
-        uint256 forward = Rounding.mulDivDown(s.header.forward, index, s.header.spot);
-        s.move = MarkCarry.moveOf(
-            s.header.forward / ArrayBlob.PRICE_UNIT, forward / ArrayBlob.PRICE_UNIT, s.header.band
-        );
+        uint256 then = ArrayBlob.forwardOf(first);
+        uint256 forward = Rounding.mulDivDown(then, index, ArrayBlob.spotOf(first));
+        uint256 unit = ArrayBlob.PRICE_UNIT;
+        work.series[slot] = OptionSums.Series({
+            records: place + ArrayBlob.HEADER,
+            size: ArrayBlob.recordSize(ArrayBlob.rowsOf(first)),
+            count: ArrayBlob.countOf(first),
+            puts: 0,
+            calls: 0,
+            value: 0,
+            delta: 0,
+            gross: 0,
+            vega: 0,
+            gamma: 0,
+            drift: 0,
+            first: first,
+            second: second,
+            column: column,
+            floors: work.floors[column],
+            move: MarkCarry.moveOf(then / unit, forward / unit, ArrayBlob.bandOf(second))
+        });
     }
 
     /// @dev Options' value, the puts' forwards, and what is charged gross.
     function _addSeries(Work memory work, uint256[] calldata options) private pure {
-        for (uint256 slot; slot < work.series.length; ++slot) {
-            OptionSums.Series memory s = work.series[slot];
-            if (s.count == 0) continue;
-            uint32 id = OptionBook.seriesAt(options[OptionBook.SERIES_AT], slot);
-            uint256 column = _columnOf(work.header, Instrument.assetOfSeries(id));
-            work.equity += Rounding.mulDivFloor(s.value, s.header.lot, ArrayBlob.PRICE_UNIT);
-            work.exposures[column] += Rounding.mulDivFloor(-s.puts, s.header.lot * s.header.forward, 1e18);
-            PortfolioModel.addSeries(work.gross[column], s, options[OptionBook.INDICES_AT + slot]);
-            int256[4] memory floors = work.floors[column];
-            for (uint256 i; i < 4; ++i) {
-                floors[i] += s.floors[i];
+        // Safe: values are below 2^130 times 1e9, puts below 2^60, a lot times a forward below 2^160.
+        unchecked {
+            for (uint256 slot; slot < work.series.length; ++slot) {
+                OptionSums.Series memory s = work.series[slot];
+                if (s.count == 0) continue;
+                uint256 lot = ArrayBlob.lotOf(s.second);
+                work.equity += _floorDiv(s.value * int256(lot), int256(ArrayBlob.PRICE_UNIT));
+                if (s.puts != 0) {
+                    int256 forwards = s.puts * int256(lot * ArrayBlob.forwardOf(s.first));
+                    work.exposures[s.column] += _floorDiv(-forwards, 1e18);
+                }
+                PortfolioModel.addSeries(work.gross[s.column], s, options[OptionBook.INDICES_AT + slot]);
             }
         }
     }
@@ -149,24 +192,32 @@ abstract contract PortfolioMargin is IMarginEngine {
     /// @dev The largest loss in the floor's moves of one underlying with all others unmoved, at least zero, 1e18.
     function _floorOf(Work memory work) internal pure returns (uint256 largest) {
         uint256 rows = ScenarioTable.rowsOf(work.header);
-        int256 unit = int256(ScenarioTable.UNIT);
+        bool optionless = work.floors.length == 0;
         // Safe: exposures are below 2^160, moves below 2^16, and the options' P&L in quanta below 2^160.
         unchecked {
             for (uint256 column; column < work.exposures.length; ++column) {
                 int256 exposure = work.exposures[column];
-                IScenarioBook.Floor memory moves = ScenarioTable.floorOf(work.table, rows, column);
-                int256 up = _floorDiv(exposure * (int256(uint256(moves.up)) - unit), unit);
-                int256 down = _floorDiv(exposure * (int256(uint256(moves.down)) - unit), unit);
-                int256[4] memory profits = work.floors[column];
-                int256 least = _lesser(profits[0], profits[1]) * int256(ArrayBlob.QUANTUM) + up;
-                least = _lesser(least, _lesser(profits[2], profits[3]) * int256(ArrayBlob.QUANTUM) + down);
+                if (optionless && exposure == 0) continue;
+                uint256 moves = ScenarioTable.wordAt(work.table, ScenarioTable.floorAt(rows, column));
+                int256 up = _moved(exposure, moves >> 240);
+                int256 down = _moved(exposure, uint16(moves >> 224));
+                if (!optionless) {
+                    (int256 withUp, int256 withDown) = ArrayLanes.least(work.floors[column]);
+                    up += withUp * int256(ArrayBlob.QUANTUM);
+                    down += withDown * int256(ArrayBlob.QUANTUM);
+                }
+                int256 least = up < down ? up : down;
                 if (-least > int256(largest)) largest = uint256(-least);
             }
         }
     }
 
-    function _lesser(int256 a, int256 b) private pure returns (int256) {
-        return a < b ? a : b;
+    /// @dev P&L of an exposure, 1e18, rounded down. @param move 1 + the relative move, in `UNIT`ths.
+    function _moved(int256 exposure, uint256 move) private pure returns (int256) {
+        // Safe: exposures are below 2^160, moves below 2^16.
+        unchecked {
+            return _floorDiv(exposure * (int256(move) - int256(ScenarioTable.UNIT)), int256(ScenarioTable.UNIT));
+        }
     }
 
     function _floorDiv(int256 a, int256 b) private pure returns (int256 q) {
@@ -175,11 +226,16 @@ abstract contract PortfolioMargin is IMarginEngine {
         }
     }
 
-    function _columnOf(uint256 header, uint8 asset) internal pure returns (uint256) {
+    function _columnOf(uint256 header, uint256 asset) internal pure returns (uint256 column) {
         uint256 columns = ScenarioTable.columnsOf(header);
-        for (uint256 column; column < columns; ++column) {
-            if (ScenarioTable.assetOf(header, column) == asset) return column;
+        uint256 assets = ScenarioTable.assetsOf(header);
+        // Safe: there are at most 16.
+        unchecked {
+            for (; column < columns; ++column) {
+                if (assets >> 248 == asset) return column;
+                assets <<= 8;
+            }
         }
-        revert Margin_NoColumn(asset);
+        revert Margin_NoColumn(uint8(asset));
     }
 }

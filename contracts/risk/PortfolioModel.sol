@@ -17,7 +17,6 @@ library PortfolioModel {
         uint256 shorts; // spot value of naked short options
         uint256 vega;
         uint256 gamma;
-        uint256 calendar; // delta that nets between expiries
         uint256 notional; // linear and options
         int256 delta; // of options, over all expiries
         uint256 absoluteDelta; // the same, expiry by expiry
@@ -28,8 +27,8 @@ library PortfolioModel {
     function addSeries(Gross memory gross, OptionSums.Series memory s, uint256 index) internal pure {
         // Safe: lots are below 2^60, the parts of a record below 2^32, a lot times the forward below 2^154.
         unchecked {
-            uint256 lot = s.header.lot;
-            uint256 lotValue = lot * (uint256(s.move.forward) * ArrayBlob.PRICE_UNIT); // 1e36
+            uint256 lot = ArrayBlob.lotOf(s.second);
+            uint256 lotValue = _lotValue(s);
             gross.notional += Rounding.divUp(s.gross * lotValue, WAD);
             gross.vega += Rounding.divUp(s.vega * lotValue, WAD * E9);
             gross.gamma += Rounding.divUp(s.gamma * lotValue, WAD * E6);
@@ -54,10 +53,14 @@ library PortfolioModel {
         pure
         returns (uint256 both, uint256 initial)
     {
-        uint256 netted = (gross.absoluteDelta - Rounding.abs(gross.delta)) / 2;
-        both = _part(gross.linear, terms.basis) + _part(gross.shorts, terms.shortOption) + _part(gross.vega, terms.vega)
-            + _part(gross.gamma, terms.gamma) + _part(netted, terms.calendar) + _concentration(gross.notional, terms);
-        initial = _part(gross.linear, terms.basisInitial) + _part(gross.shorts, terms.shortOptionInitial);
+        // Safe: amounts are below 2^200; |delta| is at most the sum of the expiries' magnitudes.
+        unchecked {
+            uint256 netted = (gross.absoluteDelta - Rounding.abs(gross.delta)) / 2;
+            both = _part(gross.linear, terms.basis) + _part(gross.shorts, terms.shortOption)
+                + _part(gross.vega, terms.vega) + _part(gross.gamma, terms.gamma) + _part(netted, terms.calendar)
+                + _concentration(gross.notional, terms);
+            initial = _part(gross.linear, terms.basisInitial) + _part(gross.shorts, terms.shortOptionInitial);
+        }
     }
 
     /// @dev rate * notional * (notional / free - 1) beyond the free size, at most the notional.
@@ -69,6 +72,14 @@ library PortfolioModel {
         return Rounding.min(charge, notional);
     }
 
+    /// @dev Lot times forward, 1e36, below 2^154.
+    function _lotValue(OptionSums.Series memory s) private pure returns (uint256) {
+        // Safe: lots are below 2^64 and forwards below 2^64 times 1e9.
+        unchecked {
+            return ArrayBlob.lotOf(s.second) * (uint256(s.move.forward) * ArrayBlob.PRICE_UNIT);
+        }
+    }
+
     /// @notice Drift of an expiry's old arrays: what the forward's move beyond the band leaves open, and volatility lost to time.
     /// @param elapsed Seconds since the arrays, `surfaceElapsed` since the surface.
     function drift(
@@ -77,24 +88,30 @@ library PortfolioModel {
         uint256 surfaceElapsed,
         IPortfolioTerms.Factors memory factors
     ) internal pure returns (uint256 charge) {
-        charge = Rounding.divUp(s.drift * s.header.lot, E9);
-        uint256 part; // of the value of doubling the volatility, 1e6
-        if (elapsed > factors.arrayAge) {
-            part = elapsed < s.header.remaining ? Rounding.mulDivUp(elapsed, E6, s.header.remaining) : E6;
+        // Safe: as in `addSeries`; times and ages are below 2^40.
+        unchecked {
+            if (s.drift != 0) charge = Rounding.divUp(s.drift * ArrayBlob.lotOf(s.second), E9);
+            uint256 part; // of the value of doubling the volatility, 1e6
+            if (elapsed > factors.arrayAge) {
+                uint256 remaining = ArrayBlob.remainingOf(s.second);
+                part = elapsed < remaining ? Rounding.mulDivUp(elapsed, E6, remaining) : E6;
+            }
+            if (surfaceElapsed > factors.surfaceAge) {
+                part += Rounding.mulDivUp(surfaceElapsed - factors.surfaceAge, factors.staleVol, 1 hours);
+            }
+            if (part == 0) return charge;
+            charge += _part(Rounding.divUp(s.vega * _lotValue(s), WAD * E9), Rounding.min(part, 2 * E6));
         }
-        if (surfaceElapsed > factors.surfaceAge) {
-            part += Rounding.mulDivUp(surfaceElapsed - factors.surfaceAge, factors.staleVol, 1 hours);
-        }
-        if (part == 0) return charge;
-        uint256 lotValue = s.header.lot * (uint256(s.move.forward) * ArrayBlob.PRICE_UNIT);
-        charge += _part(Rounding.divUp(s.vega * lotValue, WAD * E9), Rounding.min(part, 2 * E6));
     }
 
     /// @notice What initial margin adds for an expiry whose surface is not sure: the missing part of the gross notional.
     function doubt(OptionSums.Series memory s, IPortfolioTerms.Factors memory factors) internal pure returns (uint256) {
-        if (s.header.confidence >= factors.confidence) return 0;
-        uint256 lotValue = s.header.lot * (uint256(s.move.forward) * ArrayBlob.PRICE_UNIT);
-        return _part(Rounding.divUp(s.gross * lotValue, WAD), E6 - Rounding.min(s.header.confidence, E6));
+        uint256 confidence = ArrayBlob.confidenceOf(s.second);
+        if (confidence >= factors.confidence) return 0;
+        // Safe: a notional is below 2^216, and `factors.confidence` at most 1e6.
+        unchecked {
+            return _part(Rounding.divUp(s.gross * _lotValue(s), WAD), E6 - confidence);
+        }
     }
 
     /// @notice Maintenance and initial margin of a requirement.
@@ -112,8 +129,10 @@ library PortfolioModel {
         initial += initialOnly;
     }
 
-    /// @dev Rounded up.
+    /// @dev Rounded up. Safe: amounts are below 2^200, rates below 2^32.
     function _part(uint256 amount, uint256 rate) private pure returns (uint256) {
-        return Rounding.mulDivUp(amount, rate, E6);
+        unchecked {
+            return (amount * rate + (E6 - 1)) / E6;
+        }
     }
 }

@@ -10,98 +10,121 @@ import {ScenarioTable} from "./ScenarioTable.sol";
 /// @dev The loops are in assembly because they run over every row at every margin check. P&L of options is below 2^115 quanta, exposures are below
 ///      2^160, moves and weights below 2^16 and columns at most 16: every sum and product below fits 200 bits, so none wraps.
 library ScenarioLoss {
+    /// @dev A loss is ranked as loss * weight * 2^8 + (255 - row): of equal ones the first row is the larger.
+    uint256 private constant ROW_BITS = 8;
+
     /// @notice P&L of every row, 1e18, rounded down.
     /// @param table Data of a scenario table. @param profits The options' P&L in 1e-6 USDC; what comes back is in the same list.
     /// @param exposures Value of what moves with the spot, one per column, 1e18.
     function addLinear(bytes memory table, int256[] memory profits, int256[] memory exposures) internal pure {
-        uint256 unit = ScenarioTable.UNIT;
-        uint256 quantum = ArrayBlob.QUANTUM * unit;
-        assembly ("memory-safe") {
-            let end := add(add(profits, 32), shl(5, mload(profits)))
-            for { let place := add(profits, 32) } lt(place, end) { place := add(place, 32) } {
-                mstore(place, mul(mload(place), quantum))
-            }
-        }
+        uint256 rows = profits.length;
+        int256[] memory sums = new int256[](rows); // of exposure * (1 + move), in `UNIT`ths
+        int256 total;
         for (uint256 c; c < exposures.length; ++c) {
-            if (exposures[c] != 0) _addColumn(profits, exposures[c], ScenarioTable.spotAt(profits.length, c), table);
-        }
-        assembly ("memory-safe") {
-            let end := add(add(profits, 32), shl(5, mload(profits)))
-            for { let place := add(profits, 32) } lt(place, end) { place := add(place, 32) } {
-                let sum := mload(place)
-                mstore(place, sub(sdiv(sum, unit), slt(smod(sum, unit), 0)))
+            int256 exposure = exposures[c];
+            if (exposure == 0) continue;
+            unchecked {
+                total += exposure;
             }
+            _addColumn(sums, exposure, ScenarioTable.spotAt(rows, c), table);
         }
-    }
-
-    /// @dev Adds exposure * move to every row, in `UNIT`ths.
-    function _addColumn(int256[] memory profits, int256 exposure, uint256 at, bytes memory table) private pure {
+        uint256 quantum = ArrayBlob.QUANTUM;
         uint256 unit = ScenarioTable.UNIT;
         assembly ("memory-safe") {
-            let place := add(profits, 32)
-            let word := add(add(table, 32), at)
-            let end := add(place, shl(5, mload(profits)))
-            for {} lt(place, end) { word := add(word, 32) } {
-                let moves := mload(word)
-                for { let shift := 240 } lt(shift, 256) { shift := sub(shift, 16) } {
-                    mstore(place, add(mload(place), mul(exposure, sub(and(shr(shift, moves), 0xffff), unit))))
-                    place := add(place, 32)
-                }
+            let unmoved := mul(total, unit)
+            let from := add(sums, 32)
+            let end := add(from, shl(5, rows))
+            for { let place := add(profits, 32) } lt(from, end) { from := add(from, 32) } {
+                let linear := sub(mload(from), unmoved)
+                linear := sub(sdiv(linear, unit), slt(smod(linear, unit), 0)) // rounded down
+                mstore(place, add(mul(mload(place), quantum), linear))
+                place := add(place, 32)
             }
         }
     }
 
-    /// @notice Mean of the `tail` largest weighted losses, at least zero, 1e18, rounded up.
-    function shortfall(bytes memory table, int256[] memory profits, uint256 tail) internal pure returns (uint256) {
-        int256 sum;
-        if (tail == 1) {
-            sum = _largest(table, profits);
-        } else {
-            (int256[] memory largest,) = rank(table, profits, tail);
-            for (uint256 i; i < tail; ++i) {
-                sum += largest[i];
-            }
-        }
-        return sum <= 0 ? 0 : (uint256(sum) - 1) / (tail * ScenarioTable.E4) + 1;
-    }
-
-    /// @dev The largest of loss * weight.
-    function _largest(bytes memory table, int256[] memory profits) private pure returns (int256 largest) {
-        uint256 at = ScenarioTable.WEIGHTS_AT;
+    /// @dev Adds exposure * (1 + move) to every row, four rows at a time.
+    function _addColumn(int256[] memory sums, int256 exposure, uint256 at, bytes memory table) private pure {
         assembly ("memory-safe") {
-            let place := add(profits, 32)
+            let place := add(sums, 32)
             let word := add(add(table, 32), at)
-            let end := add(place, shl(5, mload(profits)))
-            for {} lt(place, end) { word := add(word, 32) } {
-                let weights := mload(word)
-                for { let shift := 240 } lt(shift, 256) { shift := sub(shift, 16) } {
-                    let loss := mul(sub(0, mload(place)), and(shr(shift, weights), 0xffff))
-                    // zero is as good as any gain: the shortfall is at least that
-                    if sgt(loss, largest) { largest := loss }
+            for { let end := add(place, shl(5, mload(sums))) } lt(place, end) {} {
+                let moves := mload(word)
+                word := add(word, 32)
+                for { let last := add(place, 512) } lt(place, last) {} {
+                    mstore(place, add(mload(place), mul(exposure, shr(240, moves))))
                     place := add(place, 32)
+                    mstore(place, add(mload(place), mul(exposure, and(shr(224, moves), 0xffff))))
+                    place := add(place, 32)
+                    mstore(place, add(mload(place), mul(exposure, and(shr(208, moves), 0xffff))))
+                    place := add(place, 32)
+                    mstore(place, add(mload(place), mul(exposure, and(shr(192, moves), 0xffff))))
+                    place := add(place, 32)
+                    moves := shl(64, moves)
                 }
             }
         }
     }
 
-    /// @notice The largest of loss * weight, 1e22, and their rows, worst first; of equal ones the first row comes first.
-    /// @param tail At most the number of rows.
+    /// @notice Mean of the largest weighted losses, at least zero, 1e18, rounded up.
+    /// @param ranked As `rank` gives them.
+    function shortfall(int256[] memory ranked) internal pure returns (uint256) {
+        int256 sum;
+        // Safe: at most 64 losses of 216 bits.
+        unchecked {
+            for (uint256 i; i < ranked.length; ++i) {
+                sum += ranked[i] >> ROW_BITS;
+            }
+            return sum <= 0 ? 0 : (uint256(sum) - 1) / (ranked.length * ScenarioTable.E4) + 1;
+        }
+    }
+
+    /// @notice The row of a ranked loss.
+    function rowOf(int256 ranked) internal pure returns (uint8) {
+        return type(uint8).max - uint8(uint256(ranked));
+    }
+
+    /// @notice The largest of loss * weight with their rows, worst first; of equal ones the first row comes first.
+    /// @param tail At least one and at most the number of rows.
     function rank(bytes memory table, int256[] memory profits, uint256 tail)
         internal
         pure
-        returns (int256[] memory largest, uint256[] memory rows)
+        returns (int256[] memory ranked)
     {
-        (largest, rows) = (new int256[](tail), new uint256[](tail));
-        uint256 held;
-        unchecked {
-            for (uint256 s; s < profits.length; ++s) {
-                int256 loss = -profits[s] * int256(uint256(ScenarioTable.entryAt(table, ScenarioTable.WEIGHTS_AT, s)));
-                if (held == tail && loss <= largest[tail - 1]) continue;
-                uint256 i = held < tail ? held++ : tail - 1;
-                for (; i != 0 && largest[i - 1] < loss; --i) {
-                    (largest[i], rows[i]) = (largest[i - 1], rows[i - 1]);
+        uint256 at = ScenarioTable.WEIGHTS_AT;
+        assembly ("memory-safe") {
+            ranked := mload(0x40)
+            mstore(ranked, tail)
+            let first := add(ranked, 32)
+            let last := add(ranked, shl(5, tail))
+            mstore(0x40, add(last, 32))
+            let least := shl(255, 1) // below any loss
+            for { let place := first } lt(place, add(last, 32)) { place := add(place, 32) } { mstore(place, least) }
+
+            let word := add(add(table, 32), at)
+            let place := add(profits, 32)
+            let weights
+            let rows := mload(profits)
+            for { let row := 0 } lt(row, rows) { row := add(row, 1) } {
+                switch and(row, 15)
+                case 0 {
+                    weights := mload(word)
+                    word := add(word, 32)
                 }
-                (largest[i], rows[i]) = (loss, s);
+                default { weights := shl(16, weights) }
+                let loss := add(shl(ROW_BITS, mul(sub(0, mload(place)), shr(240, weights))), sub(255, row))
+                place := add(place, 32)
+                if sgt(loss, least) {
+                    // all that are smaller move down by one, the last drops out
+                    let to := last
+                    for {} gt(to, first) { to := sub(to, 32) } {
+                        let above := mload(sub(to, 32))
+                        if sgt(above, loss) { break }
+                        mstore(to, above)
+                    }
+                    mstore(to, loss)
+                    least := mload(last)
+                }
             }
         }
     }

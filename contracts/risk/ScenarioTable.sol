@@ -31,15 +31,24 @@ library ScenarioTable {
     // ------------------------------------------------------------ offsets, bytes
 
     function spotAt(uint256 rows, uint256 column) internal pure returns (uint256) {
-        return WEIGHTS_AT + ENTRY * rows + column * (2 * ENTRY * rows + FLOOR_SIZE);
+        // Safe: K is at most 64, the columns 16.
+        unchecked {
+            return WEIGHTS_AT + ENTRY * rows + column * (2 * ENTRY * rows + FLOOR_SIZE);
+        }
     }
 
     function volAt(uint256 rows, uint256 column) internal pure returns (uint256) {
-        return spotAt(rows, column) + ENTRY * rows;
+        // Safe: K is at most 64, the columns 16.
+        unchecked {
+            return spotAt(rows, column) + ENTRY * rows;
+        }
     }
 
     function floorAt(uint256 rows, uint256 column) internal pure returns (uint256) {
-        return spotAt(rows, column) + 2 * ENTRY * rows;
+        // Safe: K is at most 64, the columns 16.
+        unchecked {
+            return spotAt(rows, column) + 2 * ENTRY * rows;
+        }
     }
 
     /// @notice Bytes of the data.
@@ -68,6 +77,11 @@ library ScenarioTable {
     /// @return 1e4.
     function termPowerOf(uint256 header) internal pure returns (uint256) {
         return header >> 184 & MASK16;
+    }
+
+    /// @notice The columns' assets, a byte each from the top.
+    function assetsOf(uint256 header) internal pure returns (uint256) {
+        return header << 128;
     }
 
     function assetOf(uint256 header, uint256 column) internal pure returns (uint8) {

@@ -38,6 +38,19 @@ contract ArrayHarness {
     }
 
     function decodeHeader(uint256 first, uint256 second) external pure returns (ArrayBlob.Header memory) {
-        return ArrayBlob.decodeHeader(first, second);
+        return ArrayBlob.Header({
+            spot: ArrayBlob.spotOf(first),
+            forward: ArrayBlob.forwardOf(first),
+            time: ArrayBlob.timeOf(first),
+            count: ArrayBlob.countOf(first),
+            rows: ArrayBlob.rowsOf(first),
+            version: second >> 224,
+            round: uint32(second >> 192),
+            surfaceTime: ArrayBlob.surfaceTimeOf(second),
+            remaining: ArrayBlob.remainingOf(second),
+            band: ArrayBlob.bandOf(second),
+            lot: ArrayBlob.lotOf(second),
+            confidence: ArrayBlob.confidenceOf(second)
+        });
     }
 }
