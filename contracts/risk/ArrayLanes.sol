@@ -23,12 +23,11 @@ library ArrayLanes {
     uint256 private constant LANE = 0xffffffffffffffff;
 
     /// @dev A list of arrays to add up, from `first` to `end`, three words a term: place of the rows' entries; multiplier; all ones for a short,
-    ///      zero for a long. `steps` is the multipliers' sum. `mask` is LANES, kept here because the compiler would copy the constant from the code
+    ///      zero for a long. `mask` is LANES, kept here because the compiler would copy the constant from the code
     ///      for every use.
     struct Terms {
         uint256 first;
         uint256 end;
-        uint256 steps;
         uint256 mask;
     }
 
@@ -46,7 +45,7 @@ library ArrayLanes {
             mstore(0x40, add(place, mul(96, most)))
             mstore(terms, place)
             mstore(add(terms, 32), place)
-            mstore(add(terms, 96), LANES)
+            mstore(add(terms, 64), LANES)
         }
     }
 
@@ -66,7 +65,7 @@ library ArrayLanes {
             // four adjacent entries to four lanes, the first in the highest
             let four := shr(192, xor(mload(entries), turned))
             four := or(and(four, 0xffffffff), shl(96, and(four, 0xffffffff00000000)))
-            four := and(or(four, shl(48, four)), mload(add(terms, 96)))
+            four := and(or(four, shl(48, four)), mload(add(terms, 64)))
             mstore(floors, add(mload(floors), mul(four, multiplier)))
             let steps := add(floors, 32)
             mstore(steps, add(mload(steps), multiplier))
@@ -76,8 +75,6 @@ library ArrayLanes {
             mstore(add(end, 32), multiplier)
             mstore(add(end, 64), turned)
             mstore(add(terms, 32), add(end, 96))
-            steps := add(terms, 64)
-            mstore(steps, add(mload(steps), multiplier))
         }
     }
 
@@ -112,21 +109,29 @@ library ArrayLanes {
     }
 
     /// @notice Adds the list up, to the rows' P&L in 1e-6 USDC.
-    function close(Terms memory terms, int256[] memory profits) internal pure {
-        for (uint256 at; at < 2 * profits.length; at += 32) {
-            _put(terms, profits, at);
+    /// @param floors Of all underlyings: they know the multipliers' sums.
+    function close(Terms memory terms, Floors[] memory floors, int256[] memory profits) internal pure {
+        // Safe: 64 multipliers below 2^42; K is at most 64.
+        unchecked {
+            uint256 steps;
+            for (uint256 i; i < floors.length; ++i) {
+                steps += floors[i].steps;
+            }
+            for (uint256 at; at < 2 * profits.length; at += 32) {
+                _put(terms, profits, at, ArrayBlob.ZERO * steps);
+            }
         }
     }
 
-    /// @dev One word of every term: sixteen rows. The sums stay on the stack; row r is in the sum of shift 16 * ((15 - r) % 4), lane (15 - r) / 4.
-    function _put(Terms memory terms, int256[] memory profits, uint256 at) private pure {
+    /// @dev One word of every term, sixteen rows, less `offset`. The sums stay on the stack; row r is in the sum of shift 16 * ((15 - r) % 4), lane (15 - r) / 4.
+    function _put(Terms memory terms, int256[] memory profits, uint256 at, uint256 offset) private pure {
         assembly ("memory-safe") {
             let a := 0
             let b := 0
             let c := 0
             let d := 0
             {
-                let mask := mload(add(terms, 96))
+                let mask := mload(add(terms, 64))
                 let end := mload(add(terms, 32))
                 for { let term := mload(terms) } lt(term, end) { term := add(term, 96) } {
                     let word := xor(mload(add(mload(term), at)), mload(add(term, 64)))
@@ -137,7 +142,6 @@ library ArrayLanes {
                     d := add(d, mul(and(shr(48, word), mask), multiplier))
                 }
             }
-            let offset := shl(15, mload(add(terms, 64)))
             let place := add(add(profits, 32), shl(4, at)) // sixteen rows' words for a word of entries
             for { let shift := 192 } lt(shift, 256) { shift := sub(shift, 64) } {
                 mstore(place, add(mload(place), sub(and(shr(shift, d), LANE), offset)))

@@ -12,26 +12,28 @@ import {OptionBook} from "./OptionBook.sol";
 ///         rounded.
 /// @dev `contracts/test/NaiveOptions.sol` does the same one by one; a fuzz compares them.
 library OptionSums {
+    /// @dev Where a record's first word has gamma and vega.
+    uint256 private constant GAMMA = 0xffffffff << 64;
+    uint256 private constant VEGA = 0xffffffff << 32;
     /// @dev Net sizes, a word for calls and puts of a strike: an entry's slot and strike are eight adjacent bits, the key of its word.
     uint256 private constant NETS = 256;
 
-    /// @dev One expiry's arrays and what the account's options in it add up to.
+    /// @dev One expiry's arrays and what the account's options in it add up to. Sums share words, so that one multiplication adds to all of a word's;
+    ///      the functions at the end take them apart.
     /// @param records Place of the first record in memory. @param size Bytes of one. @param count Strikes.
-    /// @param puts, calls Net lots. @param value Lots times 1e-9 USDC, rounded down. @param delta Lots times 1e9, of net calls.
-    /// @param gross Sum of |net lots|; `vega` and `gamma` the same times the record's. @param drift Lots times 1e-9 USDC.
+    /// @param nets Net lots: calls + 2^128 * puts.
+    /// @param worth 2^128 * value + delta: lots times 1e-9 USDC, rounded down, and lots times 1e9, of net calls.
+    /// @param risks 2^160 * gamma + 2^64 * vega + gross: |net lots| times the record's gamma and vega, and |net lots|.
+    /// @param drift Lots times 1e-9 USDC.
     /// @param first, second The header's words, as `ArrayBlob` has them. @param column The underlying's in the table of scenarios.
     /// @param floors The underlying's, over all its expiries.
     struct Series {
         uint256 records;
         uint256 size;
         uint256 count;
-        int256 puts;
-        int256 calls;
-        int256 value;
-        int256 delta;
-        uint256 gross;
-        uint256 vega;
-        uint256 gamma;
+        uint256 nets;
+        int256 worth;
+        uint256 risks;
         uint256 drift;
         uint256 first;
         uint256 second;
@@ -41,10 +43,16 @@ library OptionSums {
     }
 
     /// @notice Fills the series' sums.
-    /// @param series One per slot, all eight; `count` is 0 where the slot is empty. @param rows K, the arrays' own.
+    /// @param series One per slot, all eight; `count` is 0 where the slot is empty. @param floors Those of all series, each once.
+    /// @param rows K, the arrays' own.
     /// @param options The account's, as `OptionBook` lays them out; at most `OptionBook.MAX_OPTIONS`.
     /// @return profits P&L in each row, 1e-6 USDC, of the net calls: the puts' forwards are not in it.
-    function sum(Series[] memory series, uint256 rows, uint256[] calldata options)
+    function sum(
+        Series[] memory series,
+        ArrayLanes.Floors[] memory floors,
+        uint256 rows,
+        uint256[] calldata options
+    )
         internal
         pure
         returns (int256[] memory profits)
@@ -68,14 +76,19 @@ library OptionSums {
             }
             if (net != 0) _addStrike(s, key, net, terms, profits);
         }
-        ArrayLanes.close(terms, profits);
+        ArrayLanes.close(terms, floors, profits);
+        for (uint256 slot; slot < OptionBook.MAX_SERIES; ++slot) {
+            s = series[slot];
+            if (s.nets != 0) _close(s);
+        }
+    }
+
+    /// @dev Takes the puts' forwards off their strikes: rounded up for net long puts, as the forward was rounded down.
+    function _close(Series memory s) private pure {
+        int256 puts = putsOf(s);
         // Safe: puts are below 2^60, forwards below 2^65.
         unchecked {
-            for (uint256 slot; slot < OptionBook.MAX_SERIES; ++slot) {
-                s = series[slot];
-                // the puts' forwards, taken off their strikes: rounded up for net long puts, as the forward was rounded down
-                if (s.puts != 0) s.value -= s.puts * (s.puts > 0 ? s.move.forward + 1 : s.move.forward);
-            }
+            s.worth -= puts * (puts > 0 ? s.move.forward + 1 : s.move.forward) << 128;
         }
     }
 
@@ -130,32 +143,72 @@ library OptionSums {
         int256[] memory profits
     ) private pure {
         if (key >> 3 >= s.count) revert IMarginErrors.Margin_NoArray(key & 7, key >> 3);
-        // Safe: |lots| < 2^60, strikes, marks and widths below 2^65, the other parts of a record's first word 32 bits.
+        // Safe: |lots| < 2^55, strikes, marks and widths below 2^65, the other parts of a record's first word 32 bits; with 64 strikes a value is
+        // below 2^127, delta, gamma and vega below 2^94, gross below 2^62: sums that share a word do not touch.
         unchecked {
-            int256 lots = int128(uint128(net));
-            int256 puts = (int256(net) - lots) >> 128;
+            s.nets += net;
             uint256 record = s.records + (key >> 3) * s.size;
             uint256 word;
             assembly ("memory-safe") {
                 word := mload(record)
             }
-            s.calls += lots;
+            int256 lots = int128(uint128(net));
+            int256 puts = (int256(net) - lots) >> 128;
             if (puts != 0) {
-                s.puts += puts;
-                s.value += puts * int256(word >> 192);
+                s.worth += puts * int256(word >> 192) << 128;
                 lots += puts;
                 if (lots == 0) return;
             }
             (int256 mark, uint256 width) = MarkCarry.carry(word, s.move);
             uint256 turned = uint256(lots >> 255);
+            mark += MarkCarry.FLOORED & int256(turned); // what rounding may have taken, for a short
+            s.worth += lots * (mark << 128 | int256(uint256(uint32(word >> 96))));
             uint256 many = (uint256(lots) ^ turned) - turned; // |lots|
-            s.value += lots * (mark + (MarkCarry.FLOORED & int256(turned))); // what rounding may have taken, for a short
-            s.delta += lots * int256(uint256(uint32(word >> 96)));
-            s.gross += many;
-            s.gamma += many * uint32(word >> 64);
-            s.vega += many * uint32(word >> 32);
+            s.risks += many * ((word & GAMMA) << 96 | (word & VEGA) << 32 | 1);
             if (width != 0) s.drift += many * width;
             ArrayLanes.add(terms, s.floors, profits, record + 32, many * uint32(word), turned);
         }
+    }
+
+    // ------------------------------------------------------------ a series' sums
+
+    /// @notice Net lots of calls.
+    function callsOf(Series memory s) internal pure returns (int256) {
+        return int128(uint128(s.nets));
+    }
+
+    /// @notice Net lots of puts.
+    function putsOf(Series memory s) internal pure returns (int256) {
+        // Safe: it takes the lower half off.
+        unchecked {
+            return (int256(s.nets) - callsOf(s)) >> 128;
+        }
+    }
+
+    /// @notice Lots times 1e-9 USDC, rounded down.
+    function valueOf(Series memory s) internal pure returns (int256) {
+        unchecked {
+            return (s.worth - deltaOf(s)) >> 128;
+        }
+    }
+
+    /// @notice Lots times 1e9, of net calls.
+    function deltaOf(Series memory s) internal pure returns (int256) {
+        return int128(uint128(uint256(s.worth)));
+    }
+
+    /// @notice Sum of |net lots|.
+    function grossOf(Series memory s) internal pure returns (uint256) {
+        return uint64(s.risks);
+    }
+
+    /// @notice Sum of |net lots| times vega, 1e9.
+    function vegaOf(Series memory s) internal pure returns (uint256) {
+        return uint96(s.risks >> 64);
+    }
+
+    /// @notice Sum of |net lots| times gamma, 1e6.
+    function gammaOf(Series memory s) internal pure returns (uint256) {
+        return s.risks >> 160;
     }
 }

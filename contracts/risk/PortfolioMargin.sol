@@ -58,7 +58,7 @@ abstract contract PortfolioMargin is IMarginEngine {
         _addTokens(work, portfolio.tokens);
         _addLinears(work, portfolio.linears);
         _loadSeries(work, portfolio.options, version);
-        work.profits = OptionSums.sum(work.series, ScenarioTable.rowsOf(work.header), portfolio.options);
+        work.profits = OptionSums.sum(work.series, work.floors, ScenarioTable.rowsOf(work.header), portfolio.options);
         _addSeries(work, portfolio.options);
         ScenarioLoss.addLinear(work.table, work.profits, work.exposures);
     }
@@ -153,13 +153,9 @@ abstract contract PortfolioMargin is IMarginEngine {
             records: place + ArrayBlob.HEADER,
             size: ArrayBlob.recordSize(ArrayBlob.rowsOf(first)),
             count: ArrayBlob.countOf(first),
-            puts: 0,
-            calls: 0,
-            value: 0,
-            delta: 0,
-            gross: 0,
-            vega: 0,
-            gamma: 0,
+            nets: 0,
+            worth: 0,
+            risks: 0,
             drift: 0,
             first: first,
             second: second,
@@ -177,9 +173,10 @@ abstract contract PortfolioMargin is IMarginEngine {
                 OptionSums.Series memory s = work.series[slot];
                 if (s.count == 0) continue;
                 uint256 lot = ArrayBlob.lotOf(s.second);
-                work.equity += _floorDiv(s.value * int256(lot), int256(ArrayBlob.PRICE_UNIT));
-                if (s.puts != 0) {
-                    int256 forwards = s.puts * int256(lot * ArrayBlob.forwardOf(s.first));
+                work.equity += _floorDiv(OptionSums.valueOf(s) * int256(lot), int256(ArrayBlob.PRICE_UNIT));
+                int256 puts = OptionSums.putsOf(s);
+                if (puts != 0) {
+                    int256 forwards = puts * int256(lot * ArrayBlob.forwardOf(s.first));
                     work.exposures[s.column] += _floorDiv(-forwards, 1e18);
                 }
                 PortfolioModel.addSeries(work.gross[s.column], s, options[OptionBook.INDICES_AT + slot]);

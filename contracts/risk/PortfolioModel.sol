@@ -29,15 +29,23 @@ library PortfolioModel {
         unchecked {
             uint256 lot = ArrayBlob.lotOf(s.second);
             uint256 lotValue = _lotValue(s);
-            gross.notional += Rounding.divUp(s.gross * lotValue, WAD);
-            gross.vega += Rounding.divUp(s.vega * lotValue, WAD * E9);
-            gross.gamma += Rounding.divUp(s.gamma * lotValue, WAD * E6);
-            uint256 naked = (s.calls < 0 ? uint256(-s.calls) : 0) + (s.puts < 0 ? uint256(-s.puts) : 0);
-            if (naked != 0) gross.shorts += Rounding.divUp(naked * lot * index, WAD);
-            int256 delta = _floorDiv(s.delta * int256(lotValue), int256(WAD * E9))
-                - _floorDiv(s.puts * int256(lotValue), int256(WAD));
+            gross.notional += _divUp(OptionSums.grossOf(s) * lotValue, WAD);
+            gross.vega += _divUp(OptionSums.vegaOf(s) * lotValue, WAD * E9);
+            gross.gamma += _divUp(OptionSums.gammaOf(s) * lotValue, WAD * E6);
+            (int256 calls, int256 puts) = (OptionSums.callsOf(s), OptionSums.putsOf(s));
+            uint256 naked = (calls < 0 ? uint256(-calls) : 0) + (puts < 0 ? uint256(-puts) : 0);
+            if (naked != 0) gross.shorts += _divUp(naked * lot * index, WAD);
+            int256 delta = _floorDiv(OptionSums.deltaOf(s) * int256(lotValue), int256(WAD * E9));
+            if (puts != 0) delta -= _floorDiv(puts * int256(lotValue), int256(WAD));
             gross.delta += delta;
             gross.absoluteDelta += uint256(delta < 0 ? -delta : delta);
+        }
+    }
+
+    /// @dev Safe: amounts are below 2^255.
+    function _divUp(uint256 a, uint256 d) private pure returns (uint256) {
+        unchecked {
+            return (a + (d - 1)) / d;
         }
     }
 
@@ -90,7 +98,7 @@ library PortfolioModel {
     ) internal pure returns (uint256 charge) {
         // Safe: as in `addSeries`; times and ages are below 2^40.
         unchecked {
-            if (s.drift != 0) charge = Rounding.divUp(s.drift * ArrayBlob.lotOf(s.second), E9);
+            if (s.drift != 0) charge = _divUp(s.drift * ArrayBlob.lotOf(s.second), E9);
             uint256 part; // of the value of doubling the volatility, 1e6
             if (elapsed > factors.arrayAge) {
                 uint256 remaining = ArrayBlob.remainingOf(s.second);
@@ -100,7 +108,7 @@ library PortfolioModel {
                 part += Rounding.mulDivUp(surfaceElapsed - factors.surfaceAge, factors.staleVol, 1 hours);
             }
             if (part == 0) return charge;
-            charge += _part(Rounding.divUp(s.vega * _lotValue(s), WAD * E9), Rounding.min(part, 2 * E6));
+            charge += _part(_divUp(OptionSums.vegaOf(s) * _lotValue(s), WAD * E9), Rounding.min(part, 2 * E6));
         }
     }
 
@@ -110,7 +118,7 @@ library PortfolioModel {
         if (confidence >= factors.confidence) return 0;
         // Safe: a notional is below 2^216, and `factors.confidence` at most 1e6.
         unchecked {
-            return _part(Rounding.divUp(s.gross * _lotValue(s), WAD), E6 - confidence);
+            return _part(_divUp(OptionSums.grossOf(s) * _lotValue(s), WAD), E6 - confidence);
         }
     }
 
