@@ -148,25 +148,28 @@ contract MarginEngine is PortfolioMargin, AccessManaged {
     {
         equityWad = portfolio.cashWad;
         bool owes = portfolio.cashWad < 0;
-        for (uint256 i; i < portfolio.tokens.length; ++i) {
-            TokenLeg calldata leg = portfolio.tokens[i];
-            (uint256 initial, uint256 maintenance) = StandardModel.charge(leg.valueWad, _ratesOfToken(uint8(leg.id)));
-            equityWad += leg.valueWad;
-            initialWad += initial;
-            maintenanceWad += maintenance;
-            if (leg.valueWad < 0) owes = true;
-        }
         int256 profit;
-        for (uint256 i; i < portfolio.linears.length; ++i) {
-            LinearLeg calldata leg = portfolio.linears[i];
-            if (leg.pnlWad > 0) profit += leg.pnlWad;
-            equityWad += leg.pnlWad;
-            if (leg.notionalWad == 0) continue;
-            (uint256 initial, uint256 maintenance) =
-                StandardModel.charge(leg.notionalWad, _ratesOfInstrument(leg.instrument));
-            initialWad += initial;
-            maintenanceWad += maintenance;
-            owes = true;
+        // Safe: the ledger's values are below 2^128, and charges are no larger than values.
+        unchecked {
+            for (uint256 i; i < portfolio.tokens.length; ++i) {
+                TokenLeg calldata leg = portfolio.tokens[i];
+                (uint256 initial, uint256 maintenance) = StandardModel.charge(leg.valueWad, _ratesOfToken(uint8(leg.id)));
+                equityWad += leg.valueWad;
+                initialWad += initial;
+                maintenanceWad += maintenance;
+                if (leg.valueWad < 0) owes = true;
+            }
+            for (uint256 i; i < portfolio.linears.length; ++i) {
+                LinearLeg calldata leg = portfolio.linears[i];
+                if (leg.pnlWad > 0) profit += leg.pnlWad;
+                equityWad += leg.pnlWad;
+                if (leg.notionalWad == 0) continue;
+                (uint256 initial, uint256 maintenance) =
+                    StandardModel.charge(leg.notionalWad, _ratesOfInstrument(leg.instrument));
+                initialWad += initial;
+                maintenanceWad += maintenance;
+                owes = true;
+            }
         }
         (initialWad, maintenanceWad) = _completed(initialWad, maintenanceWad, owes);
         initialWad += StandardModel.uncreditedProfit(equityWad, profit);
@@ -194,7 +197,10 @@ contract MarginEngine is PortfolioMargin, AccessManaged {
 
     /// @dev 1e18.
     function _minimum() private view returns (uint256) {
-        return uint64(_tokenWords[0]) * MINIMUM_UNIT;
+        // Safe: 64 bits times 1e9.
+        unchecked {
+            return uint64(_tokenWords[0]) * MINIMUM_UNIT;
+        }
     }
 
     function _setTokenWord(uint256 token, uint64 packed) private {

@@ -115,8 +115,9 @@ library ScenarioLoss {
                 let loss := add(shl(ROW_BITS, mul(sub(0, mload(place)), shr(240, weights))), sub(255, row))
                 place := add(place, 32)
                 if sgt(loss, least) {
-                    // all that are smaller move down by one, the last drops out
+                    // all that are smaller move down by one, the last drops out; the first rows fill the list
                     let to := last
+                    if lt(row, tail) { to := add(first, shl(5, row)) }
                     for {} gt(to, first) { to := sub(to, 32) } {
                         let above := mload(sub(to, 32))
                         if sgt(above, loss) { break }

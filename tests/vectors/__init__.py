@@ -1,0 +1,1 @@
+"""Golden cases, as JSON, and what made them."""
