@@ -146,12 +146,17 @@ library ArrayBuilder {
         uint256 end = rows.end;
         // Safe: moves are below 2^16, values at most 1e18, ratios below 2^128, v and factors below 2^70.
         unchecked {
-            value *= UNMOVED;
+            uint256 unmoved = UNMOVED;
+            value *= unmoved;
             for (uint256 row = rows.first; row < end; row += ROW) {
                 (uint256 move, int256 log, uint256 moved) = _read(row);
                 moved = v * moved / WAD;
                 if (moved > most) moved = most;
-                int256 profit = int256(move * Black76.call(moneyness + log, ratio * UNMOVED / move, moved)) - int256(value);
+                uint256 strike; // over the forward then, 1e18
+                assembly ("memory-safe") {
+                    strike := div(mul(ratio, unmoved), move) // which is not zero
+                }
+                int256 profit = int256(move * Black76.call(moneyness + log, strike, moved)) - int256(value);
                 assembly ("memory-safe") {
                     mstore(add(row, 96), profit)
                 }

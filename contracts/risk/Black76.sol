@@ -48,7 +48,11 @@ library Black76 {
         // |d2| < 2^103; every product is below 2^240, the bell's is at most one and each tail's ratio one half.
         unchecked {
             int256 v = int256((deviation << 96) / WAD);
-            int256 d1 = (moneyness << 96) / int256(deviation) + (v >> 1);
+            int256 d1;
+            assembly ("memory-safe") {
+                d1 := sdiv(shl(96, moneyness), deviation) // which is not zero
+            }
+            d1 += v >> 1;
             bell = Gaussian.bell(d1);
             if (bell == 0) return d1 < 0 ? (0, 0, 0) : (_bounded(WAD, _far(ratio, d1 - v), intrinsic), WAD, 0);
             uint256 tail = bell * Gaussian.tailRatio(uint256(d1 < 0 ? -d1 : d1)) >> 96;
@@ -66,7 +70,10 @@ library Black76 {
 
     /// @dev first - second, within [intrinsic, 1].
     function _bounded(uint256 first, uint256 second, uint256 intrinsic) private pure returns (uint256) {
-        uint256 value = first > second ? first - second : 0;
-        return value < intrinsic ? intrinsic : value;
+        // Safe: it looks first.
+        unchecked {
+            uint256 value = first > second ? first - second : 0;
+            return value < intrinsic ? intrinsic : value;
+        }
     }
 }

@@ -38,16 +38,17 @@ library Gaussian {
     /// @notice exp(-x^2 / 2), 1e18, rounded down but for expWad's last digit; 0 where that is below one half.
     /// @param x 2^96, any.
     function bell(int256 x) internal pure returns (uint256) {
-        if (x >= VANISHED || x <= -VANISHED) return 0;
-        // Safe: |x| < 2^100, so the square is below 2^200 and, scaled, the exponent is in (-50e18, 0].
+        // Safe: the sum is meant to wrap, so that one comparison sees both ends; then |x| < 2^100, so the square is below 2^200 and, scaled, the
+        // exponent is in (-50e18, 0].
         unchecked {
+            if (uint256(x + VANISHED - 1) >= uint256(2 * VANISHED - 1)) return 0;
             return uint256(FixedPointMathLib.expWad(-int256((uint256(x * x) >> 97) * 1e18 >> 96)));
         }
     }
 
     /// @notice (1 - N(x)) / exp(-x^2 / 2) for x >= 0, 2^96.
     /// @param x 2^96, below 2^150.
-    function tailRatio(uint256 x) internal pure returns (uint256) {
+    function tailRatio(uint256 x) internal pure returns (uint256 ratio) {
         // Safe: up to FAR, which is below 2^99, sums stay below 2^110; beyond it divisors are at least x and products below 2^250.
         unchecked {
             if (x >= FAR) {
@@ -70,7 +71,10 @@ library Gaussian {
             q = (q * x >> 96) + Q2;
             q = (q * x >> 96) + Q1;
             q = (q * x >> 96) + Q0;
-            return (p << 96) / q;
+            // q is at least Q0: no need to look for a zero
+            assembly ("memory-safe") {
+                ratio := div(shl(96, p), q)
+            }
         }
     }
 
