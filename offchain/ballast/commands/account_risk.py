@@ -39,10 +39,7 @@ class Scenarios:
 
 @dataclass(frozen=True)
 class AccountRisk:
-    """Both sides' scenarios, and what only our own computation states: the contract has no view of its parts.
-
-    The contract's scenarios are its engine's, of our valuation of the account: the ledger has no view of them.
-    """
+    """Both sides' scenarios, and what only our own computation states: the contract has no view of its parts."""
 
     margin: PortfolioMargin
     contract: Scenarios | None
@@ -98,15 +95,11 @@ def read_risk(view: LedgerView, number: int) -> AccountRisk | None:
     if view.state.account(number).model != PORTFOLIO:
         return None
     try:
-        portfolio = view.margin.portfolio(number)
-        margin = view.margin.scenarios(portfolio)
+        margin = view.margin.scenarios(view.margin.portfolio(number))
     except NoHealthError:
         return None
-    engine = view.state.parameters.engine
-    assert engine is not None  # else there were no margin
-    contract = view.protocol.contract("MarginEngine", engine.address)
     try:
-        found = contract.functions.scenarios(portfolio.as_tuple()).call(block_identifier=view.state.block)
+        found = view.protocol.house.functions.risk(number).call(block_identifier=view.state.block)
         theirs = Scenarios(tuple(found[0]), found[1], tuple(found[2]))
     except ContractError:
         theirs = None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ballast.errors import TaskError
 from ballast.index.state import CLAIM, Account, LedgerState
@@ -52,12 +52,6 @@ class Portfolio:
     quote_usd: int
     tokens: tuple[TokenLeg, ...]
     linears: tuple[LinearLeg, ...]
-
-    def as_tuple(self) -> tuple[Any, ...]:
-        """As web3 takes ``IMarginEngine.Portfolio``."""
-        tokens = [(leg.asset << 8 | leg.token, leg.value) for leg in self.tokens]
-        linears = [(leg.instrument, leg.notional, leg.pnl) for leg in self.linears]
-        return self.model, self.cash, self.quote_usd, tokens, linears, []
 
 
 class Valuation:

@@ -140,6 +140,15 @@ def test_evaluate_many__calls_and_puts_that_cancel__series_still_counts() -> Non
     _require_same(book, held)
 
 
+def test_evaluate_many__table_without_a_floor__none_is_charged() -> None:
+    book = random_book(random.Random(11), 16, NOW)
+    terms = _terms(book)
+    bare = replace(terms, rows=replace(terms.rows, floors=(None, *terms.rows.floors[1:])))
+    market = Market(bare, TOKENS, book.holdings.indices, book.holdings.quote_usd, NOW)
+    batch = evaluate_many(Accounts.of([book.holdings], market), market)
+    assert _one(batch, market, 0) == _slow(book.holdings, bare)
+
+
 def test_evaluate_many__nobody__nothing() -> None:
     market = _market(random_book(random.Random(9), 16, NOW))
     batch = evaluate_many(Accounts.of([], market), market)

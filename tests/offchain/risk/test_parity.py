@@ -125,12 +125,10 @@ def _require_parity(crowd: _Crowd, index: Index, seen: _Seen) -> None:
 
 
 def _require_same_scenarios(chain: LocalChain, state: LedgerState, margins: Margins, sample: list[int]) -> None:
-    """The engine's own scenarios, of accounts of either model."""
-    scenarios = chain.protocol.engine.functions.scenarios
+    """The contract's own scenarios, of accounts of either model."""
     for account in sample:
-        portfolio = margins.portfolio(account)
-        found = margins.scenarios(portfolio)
-        theirs = tuple(scenarios(portfolio.as_tuple()).call(block_identifier=state.block))
+        found = margins.scenarios(margins.portfolio(account))
+        theirs = tuple(chain.protocol.house.functions.risk(account).call(block_identifier=state.block))
         assert (list(found.profits), found.shortfall, list(found.worst)) == theirs
 
 
