@@ -38,7 +38,7 @@ interface IRiskArrays is IRiskArraysErrors {
     ///         strikes needs no other. A count beyond the last strike ends there.
     function refresh(uint32 underlying, uint64 expiry, uint256 from, uint256 count) external;
 
-    /// @notice The same under the proposed table, once it may be activated.
+    /// @notice The same under the proposed table: its arrays wait until it is activated, for which every expiry must have them.
     function refreshProposed(uint32 underlying, uint64 expiry, uint256 from, uint256 count) external;
 
     /// @notice The contracts whose code is each expiry's arrays under a version, behind one byte; zero where there are none.

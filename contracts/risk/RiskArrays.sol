@@ -56,7 +56,8 @@ contract RiskArrays is IRiskArrays, AccessManaged {
     }
 
     Limits private _limits;
-    /// @dev Under odd and even versions: arrays of a proposed table wait beside those in force.
+    /// @dev Under odd and even versions: arrays of a proposed table wait beside those in force. The scenario book never proposes a version of the
+    ///      parity of the one that holds.
     mapping(uint32 series => Pointer[2]) private _pointers;
     mapping(uint32 series => Session[2]) private _sessions;
 

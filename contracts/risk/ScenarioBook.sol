@@ -46,7 +46,10 @@ contract ScenarioBook is IScenarioBook, AccessManaged {
     function propose(Table calldata table_) external restricted returns (uint32 version) {
         if (_proposal.version != 0) revert Scenario_AlreadyProposed(_proposal.version);
         ScenarioBounds.check(table_);
-        version = ++_lastVersion;
+        version = _lastVersion + 1;
+        // arrays are kept by the version's parity: those of a proposal must not take the place of those in force
+        if ((version ^ _active.version) & 1 == 0) ++version;
+        _lastVersion = version;
         bytes memory data = ScenarioTable.pack(table_, version);
         bool first = _active.version == 0;
         if (!first) ScenarioRate.check(SSTORE2.read(_active.pointer), data, _limits.maxChange);

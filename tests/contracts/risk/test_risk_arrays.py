@@ -20,6 +20,7 @@ from ballast.testing import Trader
 from ballast.units import WAD
 from tests.contracts.ledger.tools import logged, reverts
 from tests.contracts.risk.arrays import DAY, MOVE, YEAR
+from tests.support.mutants import Mutant, mutant_chain
 
 pytestmark = pytest.mark.ballast(check=False)
 
@@ -29,6 +30,7 @@ ETH = 2
 SERIES = series_of(ETH, SECONDS)
 STRIKES = [2_000, 2_500, 2_800, 3_000, 3_200, 3_500, 4_500]
 LIMITS = (600, 20_000, 500_000)
+NOWHERE = "0x" + "0" * 40
 
 
 @pytest.fixture
@@ -175,7 +177,7 @@ def test_refresh__in_parts_by_anybody__is_of_the_moment_of_the_first(
     chain.set_price("ETH", "3100")
     options.set_surface("ETH", EXPIRY, 0.9)
     chain.send(arrays.functions.refresh(ETH, SECONDS, 3, 2), anybody)
-    assert arrays.functions.pointersOf([SERIES], 1).call() == ["0x" + "0" * 40]
+    assert arrays.functions.pointersOf([SERIES], 1).call() == [NOWHERE]
     options.refresh("ETH", EXPIRY, 5, 99)
     assert blob_of(chain) == wanted.encode()
 
@@ -251,9 +253,40 @@ def test_refreshProposed__waits_beside_those_in_force_until_all_are_there(
     assert Series.decode(blob_of(chain, version)).version == version
     assert arrays.functions.firstMissing(version).call()[0] is False
     chain.send(book.functions.activate(), chain.governor)
-    assert arrays.functions.pointersOf([SERIES], 1).call()[0] != "0x" + "0" * 40, "still there until it is replaced"
+    assert arrays.functions.pointersOf([SERIES], 1).call()[0] != NOWHERE, "still there until it is replaced"
     options.refresh("ETH", EXPIRY)
     assert Series.decode(blob_of(chain, version)).time == chain.now()
+
+
+SAME_PARITY = Mutant(
+    "a proposal may have the parity of the table that holds",
+    "ScenarioBook",
+    "contracts/risk/ScenarioBook.sol",
+    passages=(("contracts/risk/ScenarioBook.sol", "if ((version ^ _active.version) & 1 == 0) ++version;", ""),),
+)
+
+
+def erase_by_a_proposal(chain: LocalChain) -> str:
+    """A proposal is withdrawn, another made, and anybody computes its arrays. Where those in force are after that."""
+    chain.options.list_strikes("ETH", EXPIRY, STRIKES)
+    chain.options.set_surface("ETH", EXPIRY, 0.7)
+    chain.options.refresh("ETH", EXPIRY)
+    _propose(chain)
+    chain.send(chain.protocol.contract("ScenarioBook").functions.withdrawProposal(), chain.governor)
+    _propose(chain)
+    anybody = chain.actor("anybody").address
+    chain.send(chain.options.arrays.functions.refreshProposed(ETH, SECONDS, 0, 99), anybody)
+    return str(chain.options.arrays.functions.pointersOf([SERIES], 1).call()[0])
+
+
+def test_refreshProposed__after_a_withdrawn_proposal__leaves_those_in_force(chain: LocalChain) -> None:
+    assert erase_by_a_proposal(chain) != NOWHERE
+
+
+def test_refreshProposed__of_the_same_parity__erases_those_in_force() -> None:
+    """Every account with options would revert, liquidation included."""
+    with mutant_chain(SAME_PARITY) as chain:
+        assert erase_by_a_proposal(chain) == NOWHERE
 
 
 def test_refresh__another_table_meanwhile__begins_anew(chain: LocalChain, options: LocalOptions) -> None:
@@ -277,7 +310,7 @@ def test_pointersOf__several__one_each(options: LocalOptions, arrays: Contract) 
     options.refresh("ETH", EXPIRY)
     none, found, again = arrays.functions.pointersOf([SERIES + 1, SERIES, SERIES], 1).call()
     assert found == again
-    assert none == "0x" + "0" * 40
+    assert none == NOWHERE
     assert arrays.functions.pointersOf([SERIES], 3).call() == [none], "of another version"
 
 
