@@ -123,25 +123,26 @@ library ArrayLanes {
         }
     }
 
-    /// @dev One word of every term, sixteen rows, less `offset`. The sums stay on the stack; row r is in the sum of shift 16 * ((15 - r) % 4), lane (15 - r) / 4.
-    function _put(Terms memory terms, int256[] memory profits, uint256 at, uint256 offset) private pure {
+    /// @dev One word of every term: the sums of its four fours, of shift 0, 16, 32 and 48, which stay on the stack.
+    function _sums(Terms memory terms, uint256 at) private pure returns (uint256 a, uint256 b, uint256 c, uint256 d) {
         assembly ("memory-safe") {
-            let a := 0
-            let b := 0
-            let c := 0
-            let d := 0
-            {
-                let mask := mload(add(terms, 64))
-                let end := mload(add(terms, 32))
-                for { let term := mload(terms) } lt(term, end) { term := add(term, 96) } {
-                    let word := xor(mload(add(mload(term), at)), mload(add(term, 64)))
-                    let multiplier := mload(add(term, 32))
-                    a := add(a, mul(and(word, mask), multiplier))
-                    b := add(b, mul(and(shr(16, word), mask), multiplier))
-                    c := add(c, mul(and(shr(32, word), mask), multiplier))
-                    d := add(d, mul(and(shr(48, word), mask), multiplier))
-                }
+            let mask := mload(add(terms, 64))
+            let end := mload(add(terms, 32))
+            for { let term := mload(terms) } lt(term, end) { term := add(term, 96) } {
+                let word := xor(mload(add(mload(term), at)), mload(add(term, 64)))
+                let multiplier := mload(add(term, 32))
+                a := add(mul(multiplier, and(word, mask)), a)
+                b := add(mul(multiplier, and(shr(16, word), mask)), b)
+                c := add(mul(multiplier, and(shr(32, word), mask)), c)
+                d := add(mul(multiplier, and(shr(48, word), mask)), d)
             }
+        }
+    }
+
+    /// @dev Adds sixteen rows, less `offset`: row r is in the sum of shift 16 * ((15 - r) % 4), lane (15 - r) / 4.
+    function _put(Terms memory terms, int256[] memory profits, uint256 at, uint256 offset) private pure {
+        (uint256 a, uint256 b, uint256 c, uint256 d) = _sums(terms, at);
+        assembly ("memory-safe") {
             let place := add(add(profits, 32), shl(4, at)) // sixteen rows' words for a word of entries
             for { let shift := 192 } lt(shift, 256) { shift := sub(shift, 64) } {
                 mstore(place, add(mload(place), sub(and(shr(shift, d), LANE), offset)))
