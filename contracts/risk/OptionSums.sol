@@ -114,18 +114,19 @@ library OptionSums {
                 switch lt(entries, 4)
                 case 0 { entries := sub(entries, 4) }
                 default {
-                    word := and(word, sub(shl(shl(6, entries), 1), 1))
+                    let above := sub(256, shl(6, entries)) // bits behind the last entry
+                    word := shr(above, shl(above, word))
                     entries := 0
                 }
                 for {} word { word := shr(64, word) } {
                     let key := and(shr(1, word), 0xff)
-                    let place_ := add(nets, shl(5, key))
-                    let net := mload(place_)
+                    let at := add(nets, shl(5, key))
+                    let net := mload(at)
                     if iszero(net) {
                         mstore(end, key)
                         end := add(end, 32)
                     }
-                    mstore(place_, add(net, shl(shl(7, and(word, 1)), sar(9, signextend(7, word)))))
+                    mstore(at, add(net, shl(shl(7, and(word, 1)), sar(9, signextend(7, word)))))
                 }
             }
         }
