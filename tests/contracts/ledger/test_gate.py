@@ -38,6 +38,9 @@ OPEN_VIEWS = {
 }
 #: Of the AccessManager alone.
 NOT_OURS = {"setAuthority"}
+#: Passes calls on to the risk arrays and touches nothing of the ledger: both states of an account are valued at the end
+#: of a call, with the same arrays.
+NO_ENTRY = {"refreshStrikes"}
 
 
 def functions_of(house: Contract, *mutability: str) -> dict[str, bytes]:
@@ -75,7 +78,7 @@ def test_hook__every_entry__is_locked(chain: LocalChain, house: Contract, hook: 
     found = {
         name: called_back(chain, hook, data, outer, depositor.address)
         for name, data in entries.items()
-        if name not in NOT_OURS
+        if name not in NOT_OURS | NO_ENTRY
     }
     assert found == dict.fromkeys(found, (False, LOCKED))
 

@@ -26,6 +26,7 @@ OPEN = {
         "flag",
         "fundInsurance",
         "liquidate",
+        "refreshStrikes",
         "setAuthority",  # the AccessManager itself
         "setMarginModel",
         "setOperator",
@@ -39,6 +40,9 @@ OPEN = {
     "SettlementOracle": {"setAuthority", "settlePrice"},
     "MarginEngine": {"setAuthority"},
     "ScenarioBook": {"activate", "setAuthority"},
+    "StrikeBook": {"setAuthority"},
+    "SurfaceOracle": {"setAuthority", "submit"},
+    "RiskArrays": {"refresh", "refreshProposed", "setAuthority"},
 }
 
 
