@@ -23,5 +23,8 @@ uint256 constant MAX_LINEARS = 16; // markets with a position or a claim
 uint256 constant MAX_TOKENS = 32;
 /// @dev Assets that can be priced: the ledger counts bits of a bitmap of them.
 uint256 constant MAX_ASSETS = 128;
+/// @dev Margin models.
+uint8 constant STANDARD = 0;
+uint8 constant PORTFOLIO = 1;
 /// @dev The quote token's id, and its asset's.
 uint8 constant QUOTE = 0;

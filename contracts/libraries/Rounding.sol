@@ -30,6 +30,14 @@ library Rounding {
         return a == 0 ? 0 : (a - 1) / d + 1;
     }
 
+    /// @notice a / d towards minus infinity.
+    /// @dev Warning: d must be positive, which is not checked: callers divide by constants and by prices known to be positive.
+    function divFloor(int256 a, int256 d) internal pure returns (int256 q) {
+        assembly ("memory-safe") {
+            q := sub(sdiv(a, d), slt(smod(a, d), 0))
+        }
+    }
+
     /// @notice The magnitude of a signed number.
     function abs(int256 a) internal pure returns (uint256) {
         return a < 0 ? uint256(-a) : uint256(a);

@@ -8,7 +8,7 @@ import {ILiquidationCallback} from "../interfaces/ILiquidationCallback.sol";
 import {IListing} from "../interfaces/IListing.sol";
 import {IMarginEngine} from "../interfaces/IMarginEngine.sol";
 import {IOracleRouter} from "../interfaces/IOracleRouter.sol";
-import {E9, QUOTE, QUOTE_UNIT, WAD} from "../libraries/Constants.sol";
+import {E9, PORTFOLIO, QUOTE, QUOTE_UNIT, WAD} from "../libraries/Constants.sol";
 import {Rounding} from "../libraries/Rounding.sol";
 import {Instrument} from "../markets/Instrument.sol";
 import {PerpBook} from "../markets/PerpBook.sol";
@@ -30,7 +30,6 @@ contract LiquidationEngine is ILiquidation, PerpBook {
     /// @dev In the PORTFOLIO model positions hedge each other, and slices are whole lots: where a position is small, closing a lot too much of it
     ///      can cost more than the step gains. So an account whose maintenance is below this many times the dust, a position, is closed whole.
     uint256 private constant HEDGED_DUST = 3;
-    uint8 private constant PORTFOLIO = 1;
 
     address private immutable LOSSES;
 

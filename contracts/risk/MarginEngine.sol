@@ -4,7 +4,7 @@ pragma solidity 0.8.30;
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 
 import {IMarginEngine} from "../interfaces/IMarginEngine.sol";
-import {E6, MAX_TOKENS, QUOTE} from "../libraries/Constants.sol";
+import {E6, MAX_TOKENS, PORTFOLIO, QUOTE, STANDARD} from "../libraries/Constants.sol";
 import {Rounding} from "../libraries/Rounding.sol";
 import {ArrayBlob} from "./ArrayBlob.sol";
 import {OptionSums} from "./OptionSums.sol";
@@ -17,8 +17,6 @@ import {StandardModel} from "./StandardModel.sol";
 
 /// @title Requirements of the margin models, and their parameters
 contract MarginEngine is PortfolioMargin, AccessManaged {
-    uint8 private constant STANDARD = 0;
-    uint8 private constant PORTFOLIO = 1;
     uint32 private constant MAX_RATE = 1e6;
     /// @dev Never zero: whoever owes anything has a requirement, so that it can be liquidated and its health factor computed.
     uint256 private constant MIN_MINIMUM = 0.01e18;

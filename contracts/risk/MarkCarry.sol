@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.24;
 
+import {Rounding} from "../libraries/Rounding.sol";
+
 /// @title A call's mark at a forward that has moved since its array was computed
 /// @notice Within the band the mark moves by delta and gamma; beyond it, by the slope at the band's edge; always within what no-arbitrage allows:
 ///         at least forward - strike and zero, at most the forward. So near expiry, where gamma is huge, a move of the forward is never turned
@@ -35,7 +37,7 @@ library MarkCarry {
             move.inside = change > most ? most : change < -most ? -most : change;
             move.outside = change - move.inside;
             move.square = move.inside * move.inside / (2 * then);
-            move.slope = _floorDiv(move.inside * E9, then);
+            move.slope = Rounding.divFloor(move.inside * E9, then);
         }
     }
 
@@ -47,11 +49,11 @@ library MarkCarry {
             mark = int256(uint256(uint64(word >> 128)));
             int256 delta = int256(uint256(uint32(word >> 96)));
             int256 gamma = int256(uint256(uint32(word >> 64)));
-            mark += _floorDiv(delta * move.inside, E9) + gamma * move.square / 1e6;
+            mark += Rounding.divFloor(delta * move.inside, E9) + gamma * move.square / 1e6;
             if (move.outside != 0) {
-                delta += _floorDiv(gamma * move.slope, 1e6);
+                delta += Rounding.divFloor(gamma * move.slope, 1e6);
                 delta = delta < 0 ? int256(0) : delta > E9 ? E9 : delta;
-                mark += _floorDiv(delta * move.outside, E9);
+                mark += Rounding.divFloor(delta * move.outside, E9);
                 int256 spread = move.outside > 0 ? (E9 - delta) * move.outside : -delta * move.outside;
                 width = (uint256(spread) + 1e9 - 1) / 1e9;
             }
@@ -59,12 +61,6 @@ library MarkCarry {
             if (mark < intrinsic) mark = intrinsic;
             if (mark < 0) mark = 0;
             if (mark > move.forward) mark = move.forward;
-        }
-    }
-
-    function _floorDiv(int256 a, int256 b) private pure returns (int256 q) {
-        assembly ("memory-safe") {
-            q := sub(sdiv(a, b), slt(smod(a, b), 0))
         }
     }
 }

@@ -29,17 +29,8 @@ library OptionBook {
         return uint32((seriesWord >> (32 * slot)) & SERIES_MASK);
     }
 
-    /// @notice Entries of the series in a slot.
-    function countAt(uint256 seriesWord, uint256 slot) internal pure returns (uint256) {
-        return (seriesWord >> (32 * slot + 22)) & 0x3ff;
-    }
-
     function entryAt(uint256 word, uint256 index) internal pure returns (uint256) {
         return uint64(word >> (64 * (index & 3)));
-    }
-
-    function encode(uint256 slot, uint256 strike, bool put, int256 lots) internal pure returns (uint256) {
-        return uint64(uint256(lots << 9)) | (strike << 4) | (slot << 1) | (put ? 1 : 0);
     }
 
     function lotsOf(uint256 entry) internal pure returns (int256) {

@@ -173,11 +173,11 @@ abstract contract PortfolioMargin is IMarginEngine {
                 OptionSums.Series memory s = work.series[slot];
                 if (s.count == 0) continue;
                 uint256 lot = ArrayBlob.lotOf(s.second);
-                work.equity += _floorDiv(OptionSums.valueOf(s) * int256(lot), int256(ArrayBlob.PRICE_UNIT));
+                work.equity += Rounding.divFloor(OptionSums.valueOf(s) * int256(lot), int256(ArrayBlob.PRICE_UNIT));
                 int256 puts = OptionSums.putsOf(s);
                 if (puts != 0) {
                     int256 forwards = puts * int256(lot * ArrayBlob.forwardOf(s.first));
-                    work.exposures[s.column] += _floorDiv(-forwards, 1e18);
+                    work.exposures[s.column] += Rounding.divFloor(-forwards, 1e18);
                 }
                 PortfolioModel.addSeries(work.gross[s.column], s, options[OptionBook.INDICES_AT + slot]);
             }
@@ -213,13 +213,7 @@ abstract contract PortfolioMargin is IMarginEngine {
     function _moved(int256 exposure, uint256 move) private pure returns (int256) {
         // Safe: exposures are below 2^160, moves below 2^16.
         unchecked {
-            return _floorDiv(exposure * (int256(move) - int256(ScenarioTable.UNIT)), int256(ScenarioTable.UNIT));
-        }
-    }
-
-    function _floorDiv(int256 a, int256 b) private pure returns (int256 q) {
-        assembly ("memory-safe") {
-            q := sub(sdiv(a, b), slt(smod(a, b), 0))
+            return Rounding.divFloor(exposure * (int256(move) - int256(ScenarioTable.UNIT)), int256(ScenarioTable.UNIT));
         }
     }
 

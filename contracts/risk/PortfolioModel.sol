@@ -35,8 +35,8 @@ library PortfolioModel {
             (int256 calls, int256 puts) = (OptionSums.callsOf(s), OptionSums.putsOf(s));
             uint256 naked = (calls < 0 ? uint256(-calls) : 0) + (puts < 0 ? uint256(-puts) : 0);
             if (naked != 0) gross.shorts += _divUp(naked * lot * index, WAD);
-            int256 delta = _floorDiv(OptionSums.deltaOf(s) * int256(lotValue), int256(WAD * E9));
-            if (puts != 0) delta -= _floorDiv(puts * int256(lotValue), int256(WAD));
+            int256 delta = Rounding.divFloor(OptionSums.deltaOf(s) * int256(lotValue), int256(WAD * E9));
+            if (puts != 0) delta -= Rounding.divFloor(puts * int256(lotValue), int256(WAD));
             gross.delta += delta;
             gross.absoluteDelta += uint256(delta < 0 ? -delta : delta);
         }
@@ -46,12 +46,6 @@ library PortfolioModel {
     function _divUp(uint256 a, uint256 d) private pure returns (uint256) {
         unchecked {
             return (a + (d - 1)) / d;
-        }
-    }
-
-    function _floorDiv(int256 a, int256 b) private pure returns (int256 q) {
-        assembly ("memory-safe") {
-            q := sub(sdiv(a, b), slt(smod(a, b), 0))
         }
     }
 

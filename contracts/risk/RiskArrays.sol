@@ -9,6 +9,8 @@ import {IRiskArrays} from "../interfaces/IRiskArrays.sol";
 import {IScenarioBook} from "../interfaces/IScenarioBook.sol";
 import {IStrikeBook} from "../interfaces/IStrikeBook.sol";
 import {ISurfaceOracle} from "../interfaces/ISurfaceOracle.sol";
+import {WAD} from "../libraries/Constants.sol";
+import {Rounding} from "../libraries/Rounding.sol";
 import {Instrument} from "../markets/Instrument.sol";
 import {ArrayBlob} from "./ArrayBlob.sol";
 import {ArrayBuilder} from "./ArrayBuilder.sol";
@@ -18,7 +20,6 @@ import {ScenarioTable} from "./ScenarioTable.sol";
 /// @dev Trusts the router for the spot and the surfaces for forward and volatility, the book for the strikes; the scenarios are its own reading of
 ///      the table. Nobody is trusted with the result: who calls only pays.
 contract RiskArrays is IRiskArrays, AccessManaged {
-    uint256 private constant WAD = 1e18;
     uint256 private constant BASIS_UNIT = 1e15;
     uint32 private constant MAX_AGE_BOUND = 1 hours;
     uint32 private constant BAND_CAP_BOUND = 0.1e6;
@@ -193,7 +194,7 @@ contract RiskArrays is IRiskArrays, AccessManaged {
     {
         ISurfaceOracle.Current memory surface = SURFACES.surfaceOf(underlying, expiry);
         uint256 spot = _indexOf(underlying);
-        uint256 forward = spot * surface.basis / BASIS_UNIT;
+        uint256 forward = Rounding.mulDivDown(spot, surface.basis, BASIS_UNIT);
         if (spot == 0 || forward == 0 || forward >= PRICE_BOUND || spot >= PRICE_BOUND) {
             revert RiskArrays_PriceBounds(spot, forward, PRICE_BOUND);
         }
@@ -278,7 +279,7 @@ contract RiskArrays is IRiskArrays, AccessManaged {
     /// @dev USDC per unit, 1e18, rounded down: as the ledger values it.
     function _indexOf(uint32 underlying) private view returns (uint256) {
         (uint256[] memory usd,) = ROUTER.prices(1 | (1 << underlying));
-        return usd[1] * WAD / usd[0];
+        return Rounding.mulDivDown(usd[1], WAD, usd[0]);
     }
 
     /// @dev min(bandCap, bandVol * vol * sqrt(years)) at the forward, 1e9, rounded down.

@@ -28,6 +28,10 @@ contract MathHarness {
         return Rounding.divUp(a, d);
     }
 
+    function divFloor(int256 a, int256 d) external pure returns (int256) {
+        return Rounding.divFloor(a, d);
+    }
+
     function healthFactor(int256 equity, uint256 maintenance) external pure returns (uint256) {
         return LiquidationMath.healthFactor(equity, maintenance);
     }

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from ballast.chain.instruments import expiry_of_label, parse_dated, series_of
+from ballast.chain.instruments import expiry_label, expiry_of_label, parse_dated, series_of
 from ballast.chain.params import NetworkParams
 from ballast.chain.scenario_table import FloorMoves as TableFloor
 from ballast.chain.scenario_table import ScenarioTable
@@ -169,7 +169,7 @@ class FileMargin:
 
     def _series(self, underlying: str, expiry: int, strikes: list[int], lot: int) -> Series:
         found = self._market.underlyings[underlying]
-        label = next(label for label in found.expiries if expiry_of_label(label) == expiry)
+        label = expiry_label(expiry)
         entry = found.expiries[label]
         if entry.svi is None:
             raise UsageError(f"underlyings.{underlying}.expiries.{label}.svi: missing; an option of it is held")

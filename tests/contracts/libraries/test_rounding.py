@@ -58,6 +58,15 @@ def test_divUp__any__is_the_quotient_rounded_up(math: Contract, a: int, d: int) 
 
 
 @exact
+@given(a=signed, d=divisors.filter(lambda d: d < 2**255))
+@example(a=-(2**255), d=1)
+@example(a=-(2**255), d=2**255 - 1)
+@example(a=-1, d=2**255 - 1)
+def test_divFloor__positive_divisor__is_the_quotient_rounded_down(math: Contract, a: int, d: int) -> None:
+    assert math.functions.divFloor(a, d).call() == a // d
+
+
+@exact
 @given(a=st.integers(0, 2**128), b=st.integers(0, 2**128 - 1), d=divisors)
 def test_mulDiv__up_less_down__is_one_for_a_remainder(math: Contract, a: int, b: int, d: int) -> None:
     up, down = (math.functions[name](a, b, d).call() for name in ("mulDivUp", "mulDivDown"))

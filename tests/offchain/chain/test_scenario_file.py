@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from copy import deepcopy
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from ballast.chain.params import known_networks
 from ballast.chain.scenario_file import read_scenarios, scenarios_json, write_scenarios
 from ballast.chain.scenario_table import FLOOR_FIELDS, UNIT, FloorMoves, ScenarioTable, percent
 from ballast.errors import UsageError
+from tests.support.content import changed as change
 
 ASSETS = {"USDC": 0, "BTC": 1, "ETH": 2, "SOL": 3}
 FLOOR = FloorMoves(Decimal("0.15"), Decimal("-0.15"), Decimal("0.4"), Decimal("-0.25"))
@@ -43,14 +44,7 @@ def write(tmp_path: Path) -> Write:
     return make
 
 
-def changed(*path: Any) -> Any:
-    content = deepcopy(CONTENT)
-    *inner, key, value = path
-    place: Any = content
-    for step in inner:
-        place = place[step]
-    place[key] = value
-    return content
+changed = partial(change, CONTENT)
 
 
 def without(key: str) -> Any:

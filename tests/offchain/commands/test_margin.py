@@ -17,6 +17,7 @@ from ballast.chain.local import LocalChain
 from ballast.testing import START
 from ballast.units import WAD, from_wad
 from tests.offchain.commands.shell import Shell
+from tests.support.content import changed
 
 YEAR = 365 * 86_400
 PLAIN = {"phi_mm": 1.0, "phi_im": 1.3, "floor": {}, "contingencies": {}, "haircuts": {}}
@@ -217,15 +218,6 @@ def test_margin__of_an_account_on_chain__is_the_contracts(margin: Callable[..., 
 # ------------------------------------------------------------------ bad input
 
 
-def _changed(content: dict[str, Any], *path: Any, value: Any) -> dict[str, Any]:
-    made = copy.deepcopy(content)
-    place = made
-    for part in path[:-1]:
-        place = place[part]
-    place[path[-1]] = value
-    return made
-
-
 @pytest.mark.parametrize(
     ("which", "path", "value", "says"),
     [
@@ -254,7 +246,7 @@ def test_margin__bad_input__is_one_line(
     margin: Callable[..., Any], which: str, path: tuple[Any, ...], value: Any, says: str
 ) -> None:
     files: dict[str, Any] = {"portfolio": PORTFOLIO, "market": MARKET, "scenarios": scenarios(), "params": PLAIN}
-    files[which] = _changed(files[which], *path, value=value)
+    files[which] = changed(files[which], *path, value)
     line = margin(files["portfolio"], files["market"], files["scenarios"], files["params"], refused=True)
     assert says in line
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from ballast.chain.params import known_networks
 from ballast.chain.signers import anvil_accounts
 from ballast.testing import START
 from tests.offchain.commands.conftest import Ballast
+from tests.support.content import changed as change
 
 FIRST = json.loads(known_networks()["local"].with_name("scenarios.json").read_text())
 DAY = 86_400
@@ -55,14 +57,7 @@ def write(tmp_path: Path) -> Write:
     return make
 
 
-def changed(*path: Any) -> Any:
-    content = deepcopy(FIRST)
-    *inner, key, value = path
-    place: Any = content
-    for step in inner:
-        place = place[step]
-    place[key] = value
-    return content
+changed = partial(change, FIRST)
 
 
 def scaled(part: str) -> Any:
