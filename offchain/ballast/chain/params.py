@@ -46,6 +46,7 @@ __all__ = [
     "MarketParams",
     "NetworkParams",
     "OptionParams",
+    "OptionRatesParams",
     "PortfolioParams",
     "PremiumParams",
     "RatesParams",
@@ -224,10 +225,29 @@ class ContingencyParams(_Model):
         return _camel(self.model_dump())
 
 
+class RatesParams(_Model):
+    """Charges of the STANDARD model on an absolute value."""
+
+    maintenance: RateE6
+    initial: RateE6
+
+
+class OptionRatesParams(RatesParams):
+    """Charges of the STANDARD model on a short option, parts of the underlying's price."""
+
+    @model_validator(mode="after")
+    def _check(self) -> OptionRatesParams:
+        if not self.maintenance < self.initial < units.E6:
+            found = tuple(Decimal(rate) / units.E6 for rate in (self.maintenance, self.initial))
+            raise ValueError(f"maintenance is {found[0]}, initial {found[1]}; give maintenance < initial < 1")
+        return self
+
+
 class OptionParams(_Model):
     """An underlying's options. ``lot`` is the unit that sizes are counted in, for good."""
 
     lot: WadNumber
+    rates: OptionRatesParams
     contingency: ContingencyParams
 
 
@@ -326,13 +346,6 @@ class InterestParams(_Model):
     base_rate: RateE6
     kink_slope: RateE6
     max_slope: RateE6
-
-
-class RatesParams(_Model):
-    """Charges of the STANDARD model on an absolute value."""
-
-    maintenance: RateE6
-    initial: RateE6
 
 
 class TokenParams(_Model):

@@ -50,7 +50,7 @@ class Market:
         sizes = [len(one.records) for one in arrays]
         self.first = {one: sum(sizes[:i]) for i, one in enumerate(known)}
         self.series_of = np.repeat(np.arange(len(known)), sizes)
-        moves = [_move(one, indices[series >> 14]) for series, one in zip(known, arrays, strict=True)]
+        moves = [Move.since(one, indices[series >> 14]) for series, one in zip(known, arrays, strict=True)]
         self.lot = _ints([one.lot for one in arrays])
         self.stored_lot_value = _ints([one.lot * one.forward for one in arrays])
         self.forward = _ints([move.forward for move in moves])
@@ -379,11 +379,6 @@ def _is_stale(arrays: Series, move: Move, factors: Factors, now: int) -> bool:
 
 
 # ------------------------------------------------------------------ the pieces
-
-
-def _move(arrays: Series, index: int) -> Move:
-    forward = arrays.forward * index // arrays.spot
-    return Move.of(arrays.forward // PRICE_UNIT, forward // PRICE_UNIT, arrays.band)
 
 
 def _greeks(arrays: Sequence[Series], moves: Sequence[Move]) -> list[tuple[int, ...]]:

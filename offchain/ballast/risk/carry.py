@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ballast.risk.arrays import Record
+from ballast.risk.arrays import PRICE_UNIT, Record, Series
 
 __all__ = ["FLOORED", "Move", "carry"]
 
@@ -35,6 +35,12 @@ class Move:
         most = then * band // _E9
         inside = min(max(now - then, -most), most)
         return cls(now, inside, now - then - inside, inside * inside // (2 * then), inside * _E9 // then)
+
+    @classmethod
+    def since(cls, arrays: Series, index: int) -> Move:
+        """Since these arrays, with the spot at ``index`` now (USDC per unit, 1e18): the forward moves in proportion."""
+        forward = arrays.forward * index // arrays.spot
+        return cls.of(arrays.forward // PRICE_UNIT, forward // PRICE_UNIT, arrays.band)
 
 
 def carry(record: Record, move: Move) -> tuple[int, int]:

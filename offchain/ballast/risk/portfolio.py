@@ -270,9 +270,7 @@ def _sum_options(holdings: Holdings, arrays: Mapping[int, Series]) -> dict[int, 
 
 
 def _open(arrays: Series, index: int) -> _Sums:
-    forward = arrays.forward * index // arrays.spot
-    move = Move.of(arrays.forward // PRICE_UNIT, forward // PRICE_UNIT, arrays.band)
-    return _Sums(arrays, move, entries=[0] * (FLOOR_ROWS + arrays.rows))
+    return _Sums(arrays, Move.since(arrays, index), entries=[0] * (FLOOR_ROWS + arrays.rows))
 
 
 def _add_strike(one: _Sums, strike: int, net: int) -> None:

@@ -58,6 +58,8 @@ def test_load__fractions__are_scaled_exactly() -> None:
     ether = params.assets[2]
     assert ether.token.rates is not None
     assert (ether.token.rates.maintenance, ether.token.rates.initial) == (150_000, 200_000)
+    assert ether.options is not None
+    assert (ether.options.rates.maintenance, ether.options.rates.initial) == (90_000, 150_000)
     assert params.premium.funding_cap_per_hour == 4_000_000
     assert params.liquidation.target == 1_150_000_000_000_000_000
     assert ether.feed.answer(ether.feed.price or ether.feed.min_answer) == 3000 * 10**8
@@ -97,6 +99,13 @@ def _drop(*path: Any) -> Edit:
         (_set("premium", "premium_cap", "-1"), "premium.premium_cap"),
         (_drop("liquidation", "target"), "liquidation.target: Field required"),
         (_set("liquidation", "surprise", 1), "liquidation.surprise"),
+        (_drop("assets", 2, "options", "rates"), "assets[2].options.rates: Field required"),
+        (
+            _set("assets", 2, "options", "rates", "initial", "0.09"),
+            "assets[2].options.rates: maintenance is 0.09, initial 0.09; give maintenance < initial < 1",
+        ),
+        (_set("assets", 2, "options", "rates", "initial", "1"), "initial 1; give maintenance < initial < 1"),
+        (_set("assets", 2, "options", "rates", "maintenance", 0.09), "options.rates.maintenance: number 0.09"),
         (_drop("assets", 2, "token", "interest", "kink"), "assets[2].token.interest.kink"),
         (_set("assets", 1, "markets", 0, "lot", "small"), "assets[1].markets[0].lot"),
         (_set("assets", 1, "markets", 0, "kind", "option"), "assets[1].markets[0].kind"),
