@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,12 @@ from rich.table import Table
 
 from ballast.chain.params import NetworkParams
 from ballast.chain.scenario_file import read_scenarios
-from ballast.chain.scenario_table import ScenarioTable
 from ballast.commands.options import json_option, stdout_console
 from ballast.errors import UsageError
 from ballast.market.margin_files import ParamsFile, read_market, read_params, read_portfolio
-from ballast.risk.file_margin import default_params, file_margin
-from ballast.risk.portfolio import PortfolioError, PortfolioMargin
+from ballast.risk.file_models import MODELS, FileModels
+from ballast.risk.model_margin import GridMargin, ModelMargin
+from ballast.risk.portfolio import PortfolioError
 from ballast.units import WAD, from_wad
 
 __all__ = ["command"]
@@ -33,61 +34,80 @@ _NUMBER = re.compile(r'"@(-?[0-9.]+)@"')
 @click.argument("market", type=_FILE)
 @click.argument("scenarios", type=_FILE)
 @click.option("--params", type=_FILE, metavar="FILE", help="Parameters (default: those of the local deployment).")
-@click.option(
-    "--model",
-    type=click.Choice(["portfolio"]),
-    help="The margin model (default: the portfolio file's).",
-)
+@click.option("--model", type=click.Choice(MODELS), help="The margin model (default: the portfolio file's).")
 @json_option
 def command(
     portfolio: Path, market: Path, scenarios: Path, params: Path | None, model: str | None, as_json: bool
 ) -> None:
     """The margin of PORTFOLIO at MARKET's prices over SCENARIOS, by the same integers as the contract.
 
+    portfolio, standard and isolated are the contract's models; span and derive are others', in floating point, to
+    compare with.
+
     \b
     Example:
       ballast margin portfolio.json market.json scenarios.json --json
+      ballast margin portfolio.json market.json scenarios.json --model derive
     """
     held = read_portfolio(portfolio)
-    chosen = model or held.model
-    if chosen != "portfolio":
-        raise UsageError(f"{portfolio}: model: {chosen} is not computed from files; give --model portfolio")
     prices, table = read_market(market), read_scenarios(scenarios)
-    network = NetworkParams.load("local")
-    terms = read_params(params) if params is not None else default_params(network, table)
-    lots = {asset.symbol: asset.options.lot for asset in network.assets if asset.options is not None}
+    chosen = model or held.model
+    terms = None if params is None else read_params(params)
+    models = FileModels(prices, table, terms, NetworkParams.load("local"))
     try:
-        found = file_margin(held, prices, table, terms, lots)
+        found = models.margin(held, chosen)
     except (PortfolioError, UsageError) as error:
         where = market if str(error).startswith("underlyings.") else portfolio
         raise UsageError(f"{where}: {error}") from None
     if as_json:
-        click.echo(_to_json(_content(found, terms, chosen)))
+        click.echo(_to_json(_content(found, models.params, chosen)))
     else:
-        _print(stdout_console(), found, table, held.account)
+        _print(stdout_console(), found, held.account)
 
 
 # ------------------------------------------------------------------ output
 
 
-def _content(found: PortfolioMargin, terms: ParamsFile, model: str) -> dict[str, Any]:
-    return {
+def _content(found: ModelMargin, terms: ParamsFile, model: str) -> dict[str, Any]:
+    content: dict[str, Any] = {
         "equity": from_wad(found.equity),
         "initial_margin": from_wad(found.initial),
         "maintenance_margin": from_wad(found.maintenance),
         "health_factor": _factor(found),
         "expected_shortfall": from_wad(found.shortfall),
         "floor": from_wad(found.floor),
-        "contingencies": {name: from_wad(value) for name, value in found.contingencies.items()},
-        "initial_only": {name: from_wad(value) for name, value in found.initial_only.items()},
+        "contingencies": _amounts(found.contingencies),
+        "initial_only": _amounts(found.initial_only),
         "scenario_pnl": [from_wad(profit) for profit in found.profits],
         "worst_scenarios": list(found.worst),
         "model": model,
         "parameters": terms.model_dump(),
     }
+    if found.charges:
+        content["charges"] = {name: _amounts(charge._asdict()) for name, charge in found.charges.items()}
+    if found.constants:
+        content["underlyings"] = {name: _grid(grid) for name, grid in found.underlyings.items()}
+        content["model_parameters"] = found.constants
+    return content
 
 
-def _factor(found: PortfolioMargin) -> Decimal | None:
+def _amounts(values: Mapping[str, int]) -> dict[str, Decimal]:
+    return {name: from_wad(value) for name, value in values.items()}
+
+
+def _grid(grid: GridMargin) -> dict[str, Any]:
+    return {
+        "initial_margin": from_wad(grid.initial),
+        "maintenance_margin": from_wad(grid.maintenance),
+        "expected_shortfall": from_wad(grid.shortfall),
+        "contingencies": _amounts(grid.contingencies),
+        "initial_only": _amounts(grid.initial_only),
+        "scenario_pnl": [from_wad(profit) for profit in grid.profits],
+        "worst_scenario": grid.worst,
+    }
+
+
+def _factor(found: ModelMargin) -> Decimal | None:
     """Equity over maintenance margin, rounded down; 0 with negative equity, ``None`` without a requirement."""
     if found.maintenance == 0:
         return None
@@ -100,7 +120,7 @@ def _to_json(content: dict[str, Any]) -> str:
     return _NUMBER.sub(r"\1", marked)
 
 
-def _print(console: Console, found: PortfolioMargin, table: ScenarioTable, account: str) -> None:
+def _print(console: Console, found: ModelMargin, account: str) -> None:
     shown = Table(title=account or None)
     shown.add_column("USDC")
     shown.add_column("", justify="right")
@@ -110,6 +130,7 @@ def _print(console: Console, found: PortfolioMargin, table: ScenarioTable, accou
         ("maintenance margin", found.maintenance),
         ("Expected Shortfall", found.shortfall),
         ("floor", found.floor),
+        *((f"charge of {name}", charge.maintenance) for name, charge in found.charges.items()),
         *((f"+ {name.replace('_', ' ')}", value) for name, value in found.contingencies.items() if value),
         *((f"+ {name.replace('_', ' ')}, initial only", value) for name, value in found.initial_only.items() if value),
     ):
@@ -117,5 +138,14 @@ def _print(console: Console, found: PortfolioMargin, table: ScenarioTable, accou
     factor = _factor(found)
     shown.add_row("health factor", "-" if factor is None else f"{factor:.4f}")
     console.print(shown)
+    if found.constants:
+        for name, grid in found.underlyings.items():
+            if grid.worst is not None:
+                _print_worst(console, f"worst of {name}", found.rows[grid.worst], grid.profits[grid.worst])
+        return
     for row in found.worst:
-        console.print(f"worst: {table.names[row]}, {from_wad(found.profits[row]):,.2f} USDC")
+        _print_worst(console, "worst", found.rows[row], found.profits[row])
+
+
+def _print_worst(console: Console, what: str, row: str, profit: int) -> None:
+    console.print(f"{what}: {row}, {from_wad(profit):,.2f} USDC")

@@ -18,6 +18,8 @@ __all__ = [
     "MarketFile",
     "ParamsFile",
     "PortfolioFile",
+    "RatesEntry",
+    "StandardEntry",
     "SviEntry",
     "read_market",
     "read_params",
@@ -47,7 +49,7 @@ class PortfolioFile(Entry):
     """Whole tokens and units by name, negative ones owed or short; instruments as ``ETH-26MAR27-3500-C``."""
 
     account: str = ""
-    model: Literal["portfolio", "standard"] = "portfolio"
+    model: Literal["portfolio", "standard", "isolated"] = "portfolio"
     collateral: dict[str, Number] = Field(default_factory=dict)
     positions: dict[str, Number] = Field(default_factory=dict)
 
@@ -109,9 +111,25 @@ class _Contingencies(Entry):
     underlyings: dict[str, ContingencyEntry] = Field(default_factory=dict)
 
 
+class RatesEntry(Entry):
+    """Charges as parts."""
+
+    maintenance: _Part
+    initial: _Part
+
+
+class StandardEntry(Entry):
+    """Rates of the STANDARD model: of tokens and of options' underlyings by symbol, of perpetuals and futures by
+    instrument; a future without an entry has its perpetual's."""
+
+    tokens: dict[str, RatesEntry] = Field(default_factory=dict)
+    instruments: dict[str, RatesEntry] = Field(default_factory=dict)
+    options: dict[str, RatesEntry] = Field(default_factory=dict)
+
+
 class ParamsFile(Entry):
     """Factors and add-ons. A floor that is one number is that move of the spot both ways, at the volatility moves of
-    the deployment defaults."""
+    the deployment defaults. ``standard`` where there is none: the deployment's."""
 
     phi_mm: _Positive
     phi_im: _Positive
@@ -119,6 +137,7 @@ class ParamsFile(Entry):
     floor: Mapping[str, Number | FloorEntry] = Field(default_factory=dict)
     contingencies: _Contingencies = Field(default_factory=_Contingencies)
     haircuts: dict[str, Annotated[Number, Field(ge=0, le=1)]] = Field(default_factory=dict)
+    standard: StandardEntry | None = None
 
 
 def read_portfolio(path: str | Path) -> PortfolioFile:

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from ballast.chain.instruments import expiry_label, expiry_of_label, parse_dated, series_of
-from ballast.chain.params import NetworkParams
+from ballast.chain.instruments import Dated, expiry_label, expiry_of_label, parse_dated, series_of
+from ballast.chain.params import NetworkParams, RatesParams
 from ballast.chain.scenario_table import FloorMoves as TableFloor
 from ballast.chain.scenario_table import ScenarioTable
 from ballast.errors import UsageError
@@ -21,7 +21,7 @@ from ballast.risk.portfolio import Contingency, Factors, FloorMoves, Holdings, P
 from ballast.risk.svi import Slice
 from ballast.units import E6, WAD, from_wad, to_units_nearest
 
-__all__ = ["FileMargin", "default_params", "file_margin"]
+__all__ = ["FileLinear", "FileMargin", "FileOption", "FileToken", "default_params", "floor_moves"]
 
 QUOTE = "USDC"
 _PERP = "PERP"
@@ -29,8 +29,31 @@ _NO_AGE = 2**32 - 1
 
 
 @dataclass(frozen=True)
-class _Option:
-    """One position in an option, by what it is."""
+class FileToken:
+    """A balance but the quote token's; ``value`` is USDC in 1e18, rounded down."""
+
+    name: str
+    value: int
+
+
+@dataclass(frozen=True)
+class FileLinear:
+    """A perpetual or a future; ``size`` and ``mark`` in 1e18, ``notional`` their product in USDC 1e18, rounded down."""
+
+    name: str
+    underlying: str
+    size: int
+    mark: int
+
+    @property
+    def notional(self) -> int:
+        return self.size * self.mark // WAD
+
+
+@dataclass(frozen=True)
+class FileOption:
+    """A position in an option: ``size`` and ``strike`` in 1e18, ``place`` the strike's index in the arrays of its
+    ``series``, ``lots`` the size in their lots."""
 
     name: str
     underlying: str
@@ -38,10 +61,17 @@ class _Option:
     strike: int
     put: bool
     size: int
+    series: int
+    place: int
+    lots: int
 
 
 class FileMargin:
-    """One portfolio under one market, table and set of parameters; ``UsageError`` names what they lack."""
+    """One portfolio under one market, table and set of parameters; ``UsageError`` names what they lack.
+
+    ``cash`` is USDC in 1e18; ``tokens``, ``linears`` and ``options`` are what else is held, ``arrays`` those of the
+    options' series, ``markets`` what these were computed from.
+    """
 
     def __init__(
         self,
@@ -52,22 +82,27 @@ class FileMargin:
         lots: Mapping[str, int],
     ) -> None:
         self._portfolio, self._market, self._table, self._params = portfolio, market, table, params
-        self._lots = lots
+        self._option_lots = lots
+        self._floors = floor_moves(params)
         self._assets = {name: number for number, name in enumerate(table.underlyings, start=1)}
         self._now = int(market.time.timestamp())
         self._quote = _wad(market.quote_price)
+        self.cash = _wad(portfolio.collateral.get(QUOTE, Decimal(0)))
+        self.tokens = self._tokens()
+        self.linears = self._linears()
+        self.arrays: dict[int, Series] = {}
+        self.markets: dict[int, Market] = {}
+        self.options = self._options()
 
     def margin(self) -> PortfolioMargin:
         """What the PORTFOLIO model asks for."""
-        options = self._options()
-        arrays, places = self._arrays(options)
         holdings = Holdings(
-            cash=_wad(self._portfolio.collateral.get(QUOTE, Decimal(0))),
+            cash=self.cash,
             quote_usd=self._quote,
-            tokens=self._tokens(),
-            linears=self._linears(),
-            options=tuple((*places[one.name], one.put, one.size // arrays[places[one.name][0]].lot) for one in options),
-            indices={self._assets[name]: self._index(name) for name in {one.underlying for one in options}},
+            tokens=tuple((self._assets[leg.name], self._assets[leg.name], leg.value) for leg in self.tokens),
+            linears=tuple((self._assets[leg.underlying], leg.notional, 0) for leg in self.linears),
+            options=tuple((leg.series, leg.place, leg.put, leg.lots) for leg in self.options),
+            indices={self._assets[leg.underlying]: self.index(leg.underlying) for leg in self.options},
         )
         params = self._params
         shared = params.contingencies
@@ -84,32 +119,38 @@ class FileMargin:
         return evaluate(
             holdings,
             self._rows(),
-            arrays,
+            self.arrays,
             factors,
             self._contingencies(),
             {self._assets[name]: _e6(part) for name, part in params.haircuts.items() if name in self._assets},
-            _wad(params.minimum),
+            self.minimum,
             self._now,
         )
 
+    @property
+    def minimum(self) -> int:
+        """The least maintenance of who owes anything, USDC in 1e18."""
+        return _wad(self._params.minimum)
+
     # ------------------------------------------------------------ what is held
 
-    def _tokens(self) -> tuple[tuple[int, int, int], ...]:
+    def _tokens(self) -> tuple[FileToken, ...]:
         legs = []
         for name, amount in self._portfolio.collateral.items():
             if name == QUOTE or amount == 0:
                 continue
-            asset = self._asset(name, f"collateral.{name}")
-            legs.append((asset, asset, _wad(amount) * self._index(name) // WAD))
+            self._require_asset(name, f"collateral.{name}")
+            legs.append(FileToken(name, _wad(amount) * self.index(name) // WAD))
         return tuple(legs)
 
-    def _linears(self) -> tuple[tuple[int, int, int], ...]:
+    def _linears(self) -> tuple[FileLinear, ...]:
         legs = []
         for name, size in self._portfolio.positions.items():
             mark = self._linear_mark(name)
             if mark is not None and size:
-                asset = self._asset(name.partition("-")[0], f"positions.{name}")
-                legs.append((asset, _wad(size) * _wad(mark) // WAD, 0))
+                underlying = name.partition("-")[0]
+                self._require_asset(underlying, f"positions.{name}")
+                legs.append(FileLinear(name, underlying, _wad(size), _wad(mark)))
         return tuple(legs)
 
     def _linear_mark(self, name: str) -> Decimal | None:
@@ -128,17 +169,38 @@ class FileMargin:
             return None
         return self._underlying(underlying, f"positions.{name}").expiries[self._label(name)].forward
 
-    def _options(self) -> list[_Option]:
-        options = []
+    def _options(self) -> tuple[FileOption, ...]:
+        """The options held; their series' arrays are computed, of the strikes held alone."""
+        held: dict[tuple[str, int], list[tuple[str, Dated, int]]] = {}
         for name, size in self._portfolio.positions.items():
             if size == 0 or self._linear_mark(name) is not None:
                 continue
             found = parse_dated(name)
-            assert found.strike is not None
             self._label(name)
-            self._asset(found.underlying, f"positions.{name}")
-            options.append(_Option(name, found.underlying, found.expiry, found.strike, found.put, _wad(size)))
-        return options
+            self._require_asset(found.underlying, f"positions.{name}")
+            held.setdefault((found.underlying, found.expiry), []).append((name, found, _wad(size)))
+        legs = []
+        for (underlying, expiry), positions in held.items():
+            strikes = sorted({found.strike for _, found, _ in positions if found.strike is not None})
+            lot = self._lot(underlying, [size for *_, size in positions])
+            series = series_of(self._assets[underlying], expiry)
+            self.arrays[series] = self._series(series, underlying, expiry, strikes, lot)
+            for name, found, units in positions:
+                assert found.strike is not None
+                legs.append(
+                    FileOption(
+                        name=name,
+                        underlying=underlying,
+                        expiry=expiry,
+                        strike=found.strike,
+                        put=found.put,
+                        size=units,
+                        series=series,
+                        place=strikes.index(found.strike),
+                        lots=units // lot,
+                    )
+                )
+        return tuple(legs)
 
     def _label(self, name: str) -> str:
         """The expiry's label of a dated instrument, which the market knows and which has not passed."""
@@ -155,29 +217,17 @@ class FileMargin:
 
     # ------------------------------------------------------------ arrays
 
-    def _arrays(self, options: list[_Option]) -> tuple[dict[int, Series], dict[str, tuple[int, int]]]:
-        """The arrays of the series held, of their held strikes alone, and where each option is in them."""
-        arrays: dict[int, Series] = {}
-        places: dict[str, tuple[int, int]] = {}
-        for underlying, expiry in dict.fromkeys((one.underlying, one.expiry) for one in options):
-            held = [one for one in options if (one.underlying, one.expiry) == (underlying, expiry)]
-            strikes = sorted({one.strike for one in held})
-            number = series_of(self._assets[underlying], expiry)
-            arrays[number] = self._series(underlying, expiry, strikes, self._lot(underlying, held))
-            places |= {one.name: (number, strikes.index(one.strike)) for one in held}
-        return arrays, places
-
-    def _series(self, underlying: str, expiry: int, strikes: list[int], lot: int) -> Series:
+    def _series(self, series: int, underlying: str, expiry: int, strikes: list[int], lot: int) -> Series:
         found = self._market.underlyings[underlying]
         label = expiry_label(expiry)
         entry = found.expiries[label]
         if entry.svi is None:
             raise UsageError(f"underlyings.{underlying}.expiries.{label}.svi: missing; an option of it is held")
         forward = _wad(entry.forward)
-        market = Market(forward, forward, expiry - self._now, lot, _slice(entry.svi))
+        market = self.markets[series] = Market(forward, forward, expiry - self._now, lot, _slice(entry.svi))
         moves = self._moves(underlying, market.remaining)
         return Series(
-            spot=self._index(underlying),
+            spot=self.index(underlying),
             forward=forward,
             time=self._now,
             version=self._table.version,
@@ -190,15 +240,15 @@ class FileMargin:
             records=tuple(price_strike(market, moves, strike) for strike in strikes),
         )
 
-    def _lot(self, underlying: str, held: list[_Option]) -> int:
-        lot = self._lots.get(underlying, WAD)
-        while any(one.size % lot for one in held):
+    def _lot(self, underlying: str, sizes: list[int]) -> int:
+        lot = self._option_lots.get(underlying, WAD)
+        while any(size % lot for size in sizes):
             lot //= 10
         return lot
 
     def _moves(self, underlying: str, remaining: int) -> Moves:
         column = self._table.underlyings.index(underlying)
-        floor = self._floors().get(underlying, _UNMOVED)
+        floor = self._floors.get(underlying, _UNMOVED)
         spot = [floor.up, floor.up, floor.down, floor.down, *(row[column] for row in self._table.spot)]
         vol = [floor.vol_up, floor.vol_down, floor.vol_up, floor.vol_down, *(row[column] for row in self._table.vol)]
         power = _wad(self._table.vol_term_power)
@@ -214,15 +264,8 @@ class FileMargin:
             weights=tuple(_wad(weight) for weight in table.weights),
             assets=tuple(self._assets.values()),
             spot=tuple(tuple(WAD + _wad(row[c]) for row in table.spot) for c in range(len(table.underlyings))),
-            floors=tuple(_floor_of(self._floors().get(name)) for name in table.underlyings),
+            floors=tuple(_floor_of(self._floors.get(name)) for name in table.underlyings),
         )
-
-    def _floors(self) -> dict[str, TableFloor]:
-        """The floor's moves by underlying, of those that have one."""
-        return {
-            name: TableFloor(entry, -entry, *_DEFAULT_VOL) if isinstance(entry, Decimal) else entry.moves()
-            for name, entry in self._params.floor.items()
-        }
 
     def _contingencies(self) -> dict[int, Contingency]:
         return {
@@ -243,12 +286,11 @@ class FileMargin:
 
     # ------------------------------------------------------------ look-ups
 
-    def _asset(self, name: str, where: str) -> int:
+    def _require_asset(self, name: str, where: str) -> None:
         self._underlying(name, where)
         if name not in self._assets:
             known = ", ".join(self._assets)
             raise UsageError(f"{where}: the scenarios have no column for {name}; there are {known}")
-        return self._assets[name]
 
     def _underlying(self, name: str, where: str) -> UnderlyingEntry:
         if name not in self._market.underlyings:
@@ -256,7 +298,7 @@ class FileMargin:
             raise UsageError(f"{where}: the market has no underlying {name}; there are {known}")
         return self._market.underlyings[name]
 
-    def _index(self, name: str) -> int:
+    def index(self, name: str) -> int:
         """USDC per unit, 1e18, rounded down."""
         return _wad(self._market.underlyings[name].spot) * WAD // self._quote
 
@@ -270,11 +312,12 @@ def _floor_of(moves: TableFloor | None) -> FloorMoves | None:
     return None if moves is None else FloorMoves(WAD + _wad(moves.up), WAD + _wad(moves.down))
 
 
-def file_margin(
-    portfolio: PortfolioFile, market: MarketFile, table: ScenarioTable, params: ParamsFile, lots: Mapping[str, int]
-) -> PortfolioMargin:
-    """See ``FileMargin``. ``lots`` are those of options by underlying, units in 1e18."""
-    return FileMargin(portfolio, market, table, params, lots).margin()
+def floor_moves(params: ParamsFile) -> dict[str, TableFloor]:
+    """The floor's moves by underlying, of those that have one."""
+    return {
+        name: TableFloor(entry, -entry, *_DEFAULT_VOL) if isinstance(entry, Decimal) else entry.moves()
+        for name, entry in params.floor.items()
+    }
 
 
 def default_params(network: NetworkParams, table: ScenarioTable) -> ParamsFile:
@@ -302,8 +345,26 @@ def default_params(network: NetworkParams, table: ScenarioTable) -> ParamsFile:
                 },
             },
             "haircuts": {asset.symbol: _part(asset.token.haircut) for asset in network.assets if asset.token.haircut},
+            "standard": _standard(network),
         }
     )
+
+
+def _standard(network: NetworkParams) -> dict[str, dict[str, dict[str, Decimal]]]:
+    """Rates of the STANDARD model as a file would have them."""
+    charged: dict[str, dict[str, RatesParams | None]] = {
+        "tokens": {asset.symbol: asset.token.rates for asset in network.assets},
+        "instruments": {market.symbol: market.rates for asset in network.assets for market in asset.markets},
+        "options": {asset.symbol: asset.options.rates for asset in network.assets if asset.options is not None},
+    }
+    return {
+        kind: {
+            name: {"maintenance": _part(rates.maintenance), "initial": _part(rates.initial)}
+            for name, rates in found.items()
+            if rates is not None
+        }
+        for kind, found in charged.items()
+    }
 
 
 def _part(e6: int) -> Decimal:
