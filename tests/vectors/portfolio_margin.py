@@ -136,7 +136,7 @@ def _series(table: tuple[Any, ...], name: str) -> Series:
         round=7,
         surface_time=NOW - surface_age,
         remaining=remaining,
-        band=min(deviation // 2 // 10**9, 20_000_000),
+        band=min(deviation // 4 // 10**9, 20_000_000),
         lot=LOT[asset],
         confidence=300_000 if "doubtful" in name else E6,
         records=tuple(price_strike(market, moves, spot * part // 100) for part in PARTS),

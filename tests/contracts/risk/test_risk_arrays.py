@@ -29,7 +29,7 @@ SECONDS = expiry_of_label(EXPIRY)
 ETH = 2
 SERIES = series_of(ETH, SECONDS)
 STRIKES = [2_000, 2_500, 2_800, 3_000, 3_200, 3_500, 4_500]
-LIMITS = (600, 20_000, 500_000)
+LIMITS = (600, 20_000, 250_000)
 NOWHERE = "0x" + "0" * 40
 
 
