@@ -28,7 +28,7 @@ COMMANDS = {
     "account": "one account: the contract's view beside our own computation",
     "margin": "the margin of a portfolio in a file, by the same integers as the contract",
     "strategies": "the margin of ten well-known strategies under each model",
-    "market": "prices and volatility surfaces as a file: from an option chain",
+    "market": "prices and volatility surfaces as a file: from a deployment or an option chain",
     "scenarios": "the scenario table that margins are computed over: show, publish, activate",
     "keeper": "the bot that liquidates unhealthy accounts",
     "bench": "benchmarks side by side with other protocols",
