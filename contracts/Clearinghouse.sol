@@ -3,27 +3,33 @@ pragma solidity 0.8.30;
 
 import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
 
-import {IClearinghouse} from "./interfaces/IClearinghouse.sol";
 import {ILedger} from "./interfaces/ILedger.sol";
 import {ILiquidation} from "./interfaces/ILiquidation.sol";
 import {IListing} from "./interfaces/IListing.sol";
 import {IMarginEngine} from "./interfaces/IMarginEngine.sol";
-import {ITrading} from "./interfaces/ITrading.sol";
+import {IFills, ISettling, ITrading} from "./interfaces/ITrading.sol";
 import {QUOTE} from "./libraries/Constants.sol";
 import {Rounding} from "./libraries/Rounding.sol";
+import {Custody} from "./ledger/Custody.sol";
 import {LedgerStorage} from "./ledger/LedgerStorage.sol";
-import {LedgerViews} from "./ledger/LedgerViews.sol";
+import {Instrument} from "./markets/Instrument.sol";
 
-/// @title The door: custody, accounts and batches; trading, liquidation and listing run in modules over its storage
+/// @title The door: custody, accounts and batches; trading, liquidation, listing and views run in modules over its storage
 /// @notice Every entry goes through one gate and ends with one check of every touched account. The modules are immutable; what can be
-///         replaced (prices and requirements) is only ever read.
-contract Clearinghouse is IClearinghouse, LedgerViews {
+///         replaced (prices and requirements) is only ever read. `IClearinghouse` is all that can be called: what has no function here is a
+///         view, and goes to that module.
+contract Clearinghouse is ILedger, ITrading, ISettling, ILiquidation, IListing, Custody {
     address private immutable TRADING;
+    address private immutable OPTIONS;
+    address private immutable SETTLEMENT;
     address private immutable LIQUIDATION;
     address private immutable LISTING;
+    address private immutable VIEWS;
 
-    constructor(address authority, address trading, address liquidation, address listing) LedgerStorage(authority) {
-        (TRADING, LIQUIDATION, LISTING) = (trading, liquidation, listing);
+    constructor(address authority, Modules memory modules_) LedgerStorage(authority) {
+        (TRADING, OPTIONS, SETTLEMENT) = (modules_.trading, modules_.options, modules_.settlement);
+        LIQUIDATION = modules_.liquidation;
+        (LISTING, VIEWS) = (modules_.listing, modules_.views);
     }
 
     // ------------------------------------------------------------ gate
@@ -185,9 +191,9 @@ contract Clearinghouse is IClearinghouse, LedgerViews {
 
     // ------------------------------------------------------------ trading
 
-    /// @inheritdoc ITrading
-    function fill(Order calldata, bytes calldata, Order calldata, bytes calldata, uint256) external guarded {
-        _forward(TRADING);
+    /// @inheritdoc IFills
+    function fill(Order calldata maker, bytes calldata, Order calldata, bytes calldata, uint256) external guarded {
+        _forward(Instrument.kind(maker.instrument) == Instrument.OPTION ? OPTIONS : TRADING);
     }
 
     /// @inheritdoc ITrading
@@ -195,9 +201,9 @@ contract Clearinghouse is IClearinghouse, LedgerViews {
         _forward(TRADING);
     }
 
-    /// @inheritdoc ITrading
+    /// @inheritdoc ISettling
     function settle(uint256) external guarded {
-        _forward(TRADING);
+        _forward(SETTLEMENT);
     }
 
     /// @inheritdoc ITrading
@@ -289,8 +295,15 @@ contract Clearinghouse is IClearinghouse, LedgerViews {
         _forward(LISTING);
     }
 
-    /// @inheritdoc IClearinghouse
-    function modules() external view returns (address, address, address, address, address) {
-        return (TRADING, LIQUIDATION, LISTING, _router, _engine);
+    // ------------------------------------------------------------ views
+
+    /// @inheritdoc ILedger
+    function modules() external view returns (Modules memory, address, address) {
+        return (Modules(TRADING, OPTIONS, SETTLEMENT, LIQUIDATION, LISTING, VIEWS), _router, _engine);
+    }
+
+    /// @dev Whatever else is called is a view or nothing.
+    fallback(bytes calldata) external returns (bytes memory) {
+        return _forward(VIEWS);
     }
 }

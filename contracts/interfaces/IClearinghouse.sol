@@ -1,26 +1,16 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.24;
 
-import {ILedger} from "./ILedger.sol";
+import {ILedger, ILedgerViews} from "./ILedger.sol";
 import {ILiquidation, ILiquidationViews} from "./ILiquidation.sol";
 import {IListing} from "./IListing.sol";
 import {IMarginErrors} from "./IMarginEngine.sol";
 import {IOracleErrors} from "./IOracleErrors.sol";
 import {IRiskArraysErrors} from "./IRiskArrays.sol";
-import {IOrderViews, ITrading} from "./ITrading.sol";
+import {IOrderViews, ISettling, ITrading} from "./ITrading.sol";
 
-/// @title The one contract that users, keepers and liquidators call
-interface IClearinghouse is
-    ILedger,
-    ITrading,
-    IOrderViews,
-    ILiquidation,
-    ILiquidationViews,
-    IListing,
-    IMarginErrors,
-    IRiskArraysErrors,
-    IOracleErrors
-{
+/// @title All that can be read
+interface IClearinghouseViews is ILedgerViews, IOrderViews, ILiquidationViews {
     /// @notice A market's state as of its last change. Units as in `MarketSet` and `PoolSet`; sums of quotes in USDC 1e18.
     struct MarketView {
         int256 funding;
@@ -57,12 +47,6 @@ interface IClearinghouse is
         uint256 uncovered;
     }
 
-    /// @notice The modules and the replaceable contracts.
-    function modules()
-        external
-        view
-        returns (address trading, address liquidation, address listing, address router, address engine);
-
     function marketOf(uint32 instrument) external view returns (MarketView memory, IListing.MarketConfig memory);
 
     function bankOf(address token) external view returns (BankView memory, IListing.TokenConfig memory);
@@ -73,6 +57,9 @@ interface IClearinghouse is
 
     /// @notice Unsettled profit or loss of a position and what the market owes for closed ones, USDC 1e18.
     function unsettledOf(uint256 account, uint32 instrument) external view returns (int256);
+
+    /// @notice The account's options and their signed sizes, 1e18.
+    function optionsOf(uint256 account) external view returns (uint32[] memory instruments, int256[] memory sizes);
 
     /// @notice Packed account header fields, in the order of storage.
     function accountOf(uint256 account)
@@ -93,3 +80,16 @@ interface IClearinghouse is
 
     function isQuoter(address quoter) external view returns (bool);
 }
+
+/// @title The one contract that users, keepers and liquidators call
+interface IClearinghouse is
+    ILedger,
+    ITrading,
+    ISettling,
+    ILiquidation,
+    IListing,
+    IClearinghouseViews,
+    IMarginErrors,
+    IRiskArraysErrors,
+    IOracleErrors
+{}

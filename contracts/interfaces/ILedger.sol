@@ -10,7 +10,7 @@ interface ILedgerTypes {
     event Transferred(uint256 indexed from, uint256 indexed to, address indexed token, uint256 amount);
     /// @notice The account's share balance after a change: positive times the deposit index, negative times the borrow index.
     event BalanceSet(uint256 indexed account, uint8 indexed token, int256 shares);
-    /// @notice The account's position after a change; with bit 31 of `instrument` set, its claim on that market for closed ones: `quote` shares
+    /// @notice The account's position after a change; of an option without quote; with bit 31 of `instrument` set, its claim on that market for closed ones: `quote` shares
     ///         (1e18) of the market's claims, `size` their epoch.
     /// @param size Units, 1e18. @param quote USDC in 1e18: unsettled profit is size * (mark - cumulative cost of the side) + quote.
     event PositionSet(uint256 indexed account, uint32 indexed instrument, int256 size, int256 quote);
@@ -41,6 +41,8 @@ interface ILedgerTypes {
     error Ledger_ThirdPartyToken(uint256 account, address token);
     error Ledger_TooManyTokens(uint256 account, uint256 limit);
     error Ledger_TooManyPositions(uint256 account, uint256 limit);
+    error Ledger_TooManyOptions(uint256 account, uint256 limit);
+    error Ledger_TooManySeries(uint256 account, uint256 limit);
     error Ledger_SupplyCap(address token, uint256 deposits, uint256 cap);
     error Ledger_BorrowCap(address token, uint256 borrows, uint256 cap);
     error Ledger_Illiquid(address token, uint256 amount, uint256 available);
@@ -65,6 +67,16 @@ interface ILedgerTypes {
 ///      themselves (no rebasing), `decimals()` is 18 at most. A fee on transfer is borne by the depositor. For liveness: it can be
 ///      transferred to those who withdraw.
 interface ILedger is ILedgerTypes {
+    /// @dev Each is called by delegatecall alone. `views` answers what the door has no function for.
+    struct Modules {
+        address trading;
+        address options;
+        address settlement;
+        address liquidation;
+        address listing;
+        address views;
+    }
+
     /// @notice Pulls `amount` of `token` from the caller and credits the account with what arrives.
     /// @dev Anyone may deposit USDC, or a token the account already has; only owner or operator adds another.
     ///      Works with dead oracles and under pause: a repayment is always possible. Only a token that is new to an account with a debt or a
@@ -108,6 +120,12 @@ interface ILedger is ILedgerTypes {
     /// @notice Gives USDC to the insurance fund.
     function fundInsurance(uint256 amount) external;
 
+    /// @notice The modules that the door runs over its storage, immutable, and the contracts that governance can replace.
+    function modules() external view returns (Modules memory, address router, address engine);
+}
+
+/// @title What can be read of accounts and tokens
+interface ILedgerViews {
     /// @notice Equity (USDC), initial and maintenance margin, 1e18.
     function health(uint256 account)
         external

@@ -92,7 +92,9 @@ interface IListing {
     /// @notice Sets a listed token's caps and interest; interest until now is accrued at the old ones. The asset stays.
     function setTokenConfig(uint8 id, TokenConfig calldata config) external;
 
-    /// @notice Lists a market. The instrument number is kind << 28 | asset << 20 | number; kinds: 1 spot, 2 perpetual.
+    /// @notice Lists a market. The instrument number is kind << 28 | asset << 20 | serial; kinds: 1 spot (the serial is a token's id), 2 perpetual, 3 dated
+    ///         future (day << 6), 4 all options of the asset together (0). Of options `band` counts twice: of the mark, and of what doubling the
+    ///         volatility would add to it.
     function listMarket(uint32 instrument, string calldata symbol, MarketConfig calldata config) external;
 
     /// @notice Sets a listed market's parameters; positions larger or smaller than they allow now stay.

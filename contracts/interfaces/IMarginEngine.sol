@@ -4,10 +4,15 @@ pragma solidity ^0.8.24;
 import {IPortfolioTerms} from "./IPortfolioTerms.sol";
 import {IRiskArrays} from "./IRiskArrays.sol";
 import {IScenarioBook} from "./IScenarioBook.sol";
+import {ISettlementOracle} from "./ISettlementOracle.sol";
+import {IStrikeBook} from "./IStrikeBook.sol";
+import {ISurfaceOracle} from "./ISurfaceOracle.sol";
 
 /// @title Errors of the margin engine, which reach callers through the Clearinghouse
 interface IMarginErrors {
     error Margin_UnknownModel(uint8 model);
+    /// @dev The ISOLATED model has positions of one market.
+    error Margin_NotIsolated(uint32 market, uint32 other);
     error Margin_NoTokenRates(uint8 token);
     error Margin_NoInstrumentRates(uint32 instrument);
     error Margin_RateBounds(uint32 maintenance, uint32 initial, uint32 bound);
@@ -49,7 +54,18 @@ interface IMarginEngine is IMarginErrors, IPortfolioTerms {
         uint256[] options;
     }
 
-    /// @dev Rates are 1e6 = 100%.
+    /// @param scenarios The table. @param arrays What options are valued by. @param surfaces Forwards of dated futures. @param strikes, settlement What is
+    ///        left of an expiry that has passed.
+    struct Sources {
+        IScenarioBook scenarios;
+        IRiskArrays arrays;
+        ISurfaceOracle surfaces;
+        IStrikeBook strikes;
+        ISettlementOracle settlement;
+    }
+
+    /// @dev Rates are 1e6 = 100%. Those of an underlying's futures and of its options are kept under the number without a serial; of an option they are
+    ///      parts of the spot, for a short one.
     struct Rates {
         uint32 maintenance;
         uint32 initial;
@@ -61,15 +77,15 @@ interface IMarginEngine is IMarginErrors, IPortfolioTerms {
     event FactorsSet(Factors factors);
     event ContingencySet(uint8 indexed asset, Contingency contingency);
     event HaircutSet(uint8 indexed token, uint32 haircut);
-    /// @notice Where the PORTFOLIO model reads tables and arrays; once, when the engine is created.
-    event BooksSet(address scenarios, address arrays);
+    /// @notice Where the engine reads; once, when it is created.
+    event SourcesSet(Sources sources);
 
     /// @notice Equity and requirements of a valued portfolio.
     /// @return equityWad Signed.
     /// @return initialWad At least `maintenanceWad`; rounded up.
     /// @return maintenanceWad Rounded up; at least the minimum where the account has a debt or a position.
-    /// @return stale Bitmap of series slots whose arrays are too old, too far from the spot, or not of the latest surface's age: they may be
-    ///         liquidated on, but not added to.
+    /// @return stale Bitmap of series slots whose arrays are too old, too far from the spot, or of too old a surface, or that have expired and have no
+    ///         price yet: they may be liquidated on, but not added to.
     function requirement(Portfolio calldata portfolio)
         external
         view
@@ -97,10 +113,29 @@ interface IMarginEngine is IMarginErrors, IPortfolioTerms {
 
     function setMinimumMaintenance(uint256 minimumWad) external;
 
-    /// @notice The table of scenarios, and the arrays that options are valued by.
-    function SCENARIOS() external view returns (IScenarioBook);
-
+    /// @notice What options are valued by; the door refreshes it.
     function ARRAYS() external view returns (IRiskArrays);
+
+    function sources() external view returns (Sources memory);
+
+    /// @notice Mark of a dated future: index times the surface's forward over spot; once it has expired its settlement price, or, until that is fixed,
+    ///         the index. @param indexWad USDC per unit of the asset, 1e18.
+    /// @return markWad USDC 1e18, rounded down.
+    /// @return stale The surface is too old, or the price not fixed: not to be traded at.
+    function futureMark(uint32 instrument, uint256 indexWad) external view returns (uint256 markWad, bool stale);
+
+    /// @notice Mark of an option that has not expired, carried to the index. Reverts where it is not listed or has no arrays.
+    /// @return markWad USDC 1e18, rounded down.
+    /// @return vegaWad What doubling the volatility would add to it, to first order, USDC 1e18.
+    /// @return stale The arrays are too old, not of the latest surface, or left behind by the spot.
+    function optionMark(uint32 instrument, uint256 indexWad)
+        external
+        view
+        returns (uint256 markWad, uint256 vegaWad, bool stale);
+
+    /// @notice What options are worth together, USDC 1e18, as in the equity.
+    /// @param options As `OptionBook` lays them out.
+    function optionsValue(uint256[] calldata options) external view returns (int256 valueWad);
 
     function factors() external view returns (Factors memory);
 

@@ -9,6 +9,8 @@ interface IRiskArraysErrors {
     error RiskArrays_Older(uint256 time, uint256 current);
     error RiskArrays_FewerStrikes(uint256 count, uint256 current);
     error RiskArrays_NothingProposed();
+    /// @dev What was asked would raise risk, and the arrays of this expiry are too old, left behind by the spot, or not of the latest surface.
+    error RiskArrays_Stale(uint64 expiry);
     error RiskArrays_PriceBounds(uint256 spotWad, uint256 forwardWad, uint256 bound);
     error RiskArrays_LotBounds(uint256 strikeWad, uint256 scale, uint256 bound);
     error RiskArrays_Bounds(bytes32 parameter, uint256 value, uint256 bound);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.24;
 
-/// @title Signed orders, quotes, funding and settlement
-interface ITrading {
+/// @title Orders and quotes, and what is logged of fills and settlement
+interface ITradingTypes {
     /// @notice EIP-712 `Order`, signed by the account's owner or an operator.
     /// @param size Units, 1e18; positive buys.
     /// @param limitPrice USDC per unit, 1e18.
@@ -66,6 +66,7 @@ interface ITrading {
     error Trade_UnknownInstrument(uint32 instrument);
     error Trade_InstrumentMismatch(uint32 maker, uint32 taker);
     error Trade_Closed(uint32 instrument);
+    error Trade_InstrumentExpired(uint32 instrument, uint64 expiry);
     error Trade_SameAccount(uint256 account);
     error Trade_SameSide();
     error Trade_BadSignature(uint256 account, bytes32 hash);
@@ -89,7 +90,10 @@ interface ITrading {
     error Trade_QuoteSpread(uint256 bidPrice, uint256 askPrice, uint256 maxSpreadE6);
     error Trade_SettleInsolvent(uint256 account, int256 equityWad);
     error Trade_LiquidatorRestricted(uint256 account);
+}
 
+/// @title Two signed orders become a trade
+interface IFills is ITradingTypes {
     /// @notice Trades `size` (1e18, positive) between two orders at the maker's limit. Open to all.
     /// @dev A signature may be empty where the caller is the owner or an operator of that account.
     function fill(
@@ -99,16 +103,39 @@ interface ITrading {
         bytes calldata takerSig,
         uint256 size
     ) external;
+}
 
+/// @title Fills, cancellation and quotes
+interface ITrading is IFills {
     /// @notice Cancels all orders of an account that carry `nonce`, for good.
     function cancel(uint256 account, uint256 nonce) external;
 
-    /// @notice Turns unsettled profit and loss into cash: losses in full, profits as far as the market's pool reaches.
-    /// @dev Open to all. An account below zero equity pays through liquidation, not here.
-    function settle(uint256 account) external;
-
     /// @notice Samples the premium of one market from quotes whose signers ascend.
     function submitQuotes(Quote[] calldata quotes, bytes[] calldata signatures) external;
+}
+
+/// @title Turning profit, loss and what has expired into cash
+interface ISettling is ITradingTypes {
+    /// @notice Turns unsettled profit and loss into cash: losses in full, profits as far as the market's pool reaches. Options and dated futures that
+    ///         have expired are closed at their settlement price, once it is fixed.
+    /// @dev Open to all. An account below zero equity pays through liquidation, not here; what it is owed it gets.
+    function settle(uint256 account) external;
+}
+
+/// @title What the liquidation module asks of the module of settlement
+interface IExpirySettlement {
+    /// @notice Closes all that has expired and has a price, whatever the account's equity.
+    function settleExpired(uint256 account) external;
+}
+
+/// @title What the liquidation module asks of the module of options
+interface IOptionSlices {
+    /// @notice Moves a part of every option of an account to another: a multiple of the lot, rounded up, all where less than the minimum would stay.
+    /// @param fraction 1e18 = all. @param options The account's, as `OptionBook` lays them out with the prices to value them by.
+    /// @return valueWad What the account's options are worth less, USDC 1e18.
+    function sliceOptions(uint256 account, uint256 liquidatorAccount, uint256 fraction, uint256[] calldata options)
+        external
+        returns (int256 valueWad);
 }
 
 /// @title What can be asked about orders

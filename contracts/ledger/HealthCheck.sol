@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
+import {IRiskArraysErrors} from "../interfaces/IRiskArrays.sol";
 import {QUOTE, QUOTE_UNIT} from "../libraries/Constants.sol";
 import {Instrument} from "../markets/Instrument.sol";
+import {OptionBook} from "../risk/OptionBook.sol";
 import {LinearBook} from "./LinearBook.sol";
+import {OptionList} from "./OptionList.sol";
 import {Touched} from "./Touched.sol";
 
 /// @title The rule every touched account must satisfy when a call ends (invariant I4)
 /// @dev equity >= initial margin passes, unless a price deviates or the guardian pauses: then nothing may rise, neither in sum nor in any
-///      asset that is in question, for sums at a wrong price can be moved into what it overstates. Below initial margin the excess must
-///      not fall and equity may fall by fees only; below maintenance nothing may grow at all. What a rule compares is valued at the end of
-///      the call with the same prices, so a batch that changes prices on its way gains nothing.
+///      asset that is in question (nor any option whose arrays are stale), for sums at a wrong price can be moved into what it overstates.
+///      Below initial margin the excess must not fall and equity may fall by fees only; below maintenance nothing may grow at all. What a rule
+///      compares is valued at the end of the call with the same prices, so a batch that changes prices on its way gains nothing.
 abstract contract HealthCheck is Touched {
     /// @dev What rounding against a liquidator may cost it in a step without reward, USDC 1e18: units of up to eight tokens.
     int256 private constant LIQUIDATOR_ROUNDING = 0.01e18;
@@ -34,16 +37,19 @@ abstract contract HealthCheck is Touched {
         bool covered = current.equity >= int256(current.initial);
         bool paused = _pausedUntil > block.timestamp;
         if (covered && current.deviating == 0) _accounts[account].header.riskBlock = uint48(block.number);
-        if (!covered || paused || current.deviating != 0) {
+        if (!covered || paused || current.deviating != 0 || current.stale != 0) {
             Health memory before = _evaluate(prior, prices);
             if (marks & LIQUIDATOR != 0) _requireLiquidator(account, before, current, covered, prior);
             else if (marks & PAID_IN != 0 && current.deviating != 0) revert Ledger_Deviating(account, current.deviating);
-            else if (!covered || current.deviating != 0) _requireNoWorse(account, before, current, fees, prior, words);
+            else if (!covered || current.deviating != 0 || current.stale != 0) {
+                _requireNoWorse(account, before, current, fees, prior, words);
+            }
             else _requireNoMoreRisk(account, before, current, fees);
             if (marks & LIQUIDATOR == 0) {
                 // every price is divided by the quote token's
                 bool all = paused || (current.deviating >> QUOTE) & 1 != 0;
                 _requireNoGrowth(account, all ? ~uint256(0) : current.deviating, prior, words);
+                if (_optionsGrow(current.stale, prior, words)) _revertStale(words, current);
             }
         }
         if (_isAtTarget(current)) _clearFlag(account);
@@ -82,7 +88,7 @@ abstract contract HealthCheck is Touched {
         }
     }
 
-    /// @dev Below initial margin, or while a price deviates.
+    /// @dev Below initial margin, or while a price deviates or arrays are stale.
     function _requireNoWorse(
         uint256 account,
         Health memory before,
@@ -94,7 +100,10 @@ abstract contract HealthCheck is Touched {
         int256 excessBefore = before.equity - int256(before.initial);
         int256 excess = current.equity - int256(current.initial);
         if (excess < excessBefore) {
-            if (current.equity >= int256(current.initial)) revert Ledger_Deviating(account, current.deviating);
+            if (current.equity >= int256(current.initial)) {
+                if (current.deviating == 0) _revertStale(words, current);
+                revert Ledger_Deviating(account, current.deviating);
+            }
             if (excessBefore >= 0) revert Ledger_BelowInitialMargin(account, current.equity, current.initial);
             revert Ledger_ExcessFell(account, excessBefore, excess);
         }
@@ -149,7 +158,43 @@ abstract contract HealthCheck is Touched {
             if (Instrument.isClaim(instrument) || (assets >> Instrument.asset(instrument)) & 1 == 0) continue;
             if (_grows(_sizeIn(prior, instrument), size)) return true;
         }
+        uint256 slots;
+        for (uint256 slot; words.series >> (32 * slot) != 0; ++slot) {
+            uint8 asset = Instrument.assetOfSeries(OptionBook.seriesAt(words.series, slot));
+            if ((assets >> asset) & 1 != 0) slots |= 1 << slot;
+        }
+        return _optionsGrow(slots, prior, words);
+    }
+
+    /// @dev Whether an option in one of these series slots grew or turned.
+    function _optionsGrow(uint256 slots, Words memory prior, Words memory words) private pure returns (bool) {
+        if (slots == 0) return false;
+        for (uint256 i; i < words.options; ++i) {
+            uint256 entry = OptionBook.entryAt(words.entries[i >> 2], i);
+            if ((slots >> OptionBook.slotOf(entry)) & 1 == 0) continue;
+            if (_grows(_lotsIn(prior, OptionList.instrumentOf(entry, words.series), i), OptionBook.lotsOf(entry))) {
+                return true;
+            }
+        }
         return false;
+    }
+
+    /// @param hint Where the entry is if the list has not changed.
+    function _lotsIn(Words memory words, uint32 instrument, uint256 hint) private pure returns (int256) {
+        for (uint256 n; n < words.options; ++n) {
+            uint256 i = (hint + n) % words.options;
+            uint256 entry = OptionBook.entryAt(words.entries[i >> 2], i);
+            if (OptionList.instrumentOf(entry, words.series) == instrument) return OptionBook.lotsOf(entry);
+        }
+        return 0;
+    }
+
+    /// @dev Names the first expiry whose arrays are stale.
+    function _revertStale(Words memory words, Health memory current) private pure {
+        uint256 slot;
+        while ((current.stale >> slot) & 1 == 0) ++slot;
+        uint32 series = OptionBook.seriesAt(words.series, slot);
+        revert IRiskArraysErrors.RiskArrays_Stale(Instrument.expiryOfSeries(series));
     }
 
     function _grows(int256 was, int256 has) private pure returns (bool) {

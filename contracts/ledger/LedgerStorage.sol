@@ -10,7 +10,7 @@ import {E9} from "../libraries/Constants.sol";
 /// @dev Every contract that runs over it inherits this first and adds no storage of its own: the modules are called by
 ///      delegatecall, so the layouts must be the same. AccessManaged's authority takes slot 0.
 abstract contract LedgerStorage is AccessManaged {
-    /// @dev 21 bytes. `tokens`: bit t is set where the balance of token t is not zero.
+    /// @dev 22 bytes. `tokens`: bit t is set where the balance of token t is not zero.
     struct Header {
         uint32 tokens;
         uint8 linears; // entries held: the first `linears` of sizes and quotes
@@ -18,15 +18,19 @@ abstract contract LedgerStorage is AccessManaged {
         uint40 flaggedAt; // 0: not flagged
         uint32 steps; // liquidation steps
         uint48 riskBlock; // last block in which the owner's side acted while above initial margin
+        uint8 options; // entries held
     }
 
-    /// @dev 49 slots. An entry is a position, or (size 0, instrument marked as a claim) what a market's pool owes for closed ones.
+    /// @dev 74 slots. An entry is a position, or (size 0, instrument marked as a claim) what a market's pool owes for closed ones.
     struct Account {
         Header header; // slot 0
         uint256[16] balances; // slots 1-16: two int128 share balances a word, token t in word t / 2, even t low
-        uint256[16] sizes; // slots 17-32: two entries a word, each instrument << 96 | int96 size (1e18)
-        uint256[16] quotes; // slots 33-48: their int128 quotes, USDC 1e18; of a claim: shares of the market's claims,
+        // 16 markets with a position and a claim each, and claims on 8 series: 40 entries
+        uint256[20] sizes; // slots 17-36: two entries a word, each instrument << 96 | int96 size (1e18)
+        uint256[20] quotes; // slots 37-56: their int128 quotes, USDC 1e18; of a claim: shares of the market's claims,
         // its size their epoch
+        uint256 series; // slot 57: the expiries of the options, and how many of each, as `OptionBook` packs them
+        uint256[16] options; // slots 58-73: four entries a word, packed as there
     }
 
     struct Bank {

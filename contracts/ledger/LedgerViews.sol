@@ -1,24 +1,31 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {IClearinghouse} from "../interfaces/IClearinghouse.sol";
-import {ILedger} from "../interfaces/ILedger.sol";
+import {IClearinghouseViews} from "../interfaces/IClearinghouse.sol";
+import {ILedgerViews} from "../interfaces/ILedger.sol";
 import {ILiquidationViews} from "../interfaces/ILiquidation.sol";
 import {IListing} from "../interfaces/IListing.sol";
 import {IMarginEngine} from "../interfaces/IMarginEngine.sol";
-import {IOrderViews, ITrading} from "../interfaces/ITrading.sol";
+import {IOrderViews, ITrading, ITradingTypes} from "../interfaces/ITrading.sol";
 import {IOracleRouter} from "../interfaces/IOracleRouter.sol";
 import {QUOTE, WAD} from "../libraries/Constants.sol";
 import {Rounding} from "../libraries/Rounding.sol";
 import {Instrument} from "../markets/Instrument.sol";
 import {OrderHash} from "../markets/OrderHash.sol";
 import {Perpetual} from "../markets/Perpetual.sol";
-import {Custody} from "./Custody.sol";
+import {OptionBook} from "../risk/OptionBook.sol";
 import {Interest} from "./Interest.sol";
+import {LedgerStorage} from "./LedgerStorage.sol";
 import {LinearBook} from "./LinearBook.sol";
+import {OptionList} from "./OptionList.sol";
+import {Valuation} from "./Valuation.sol";
 
-/// @title What can be read: nothing half done, and no number made from a price that is not usable
-abstract contract LedgerViews is IClearinghouse, Custody {
+/// @title The module of views: nothing half done, and no number made from a price that is not usable
+/// @dev Runs by delegatecall from the Clearinghouse's fallback, over the same storage. Every function here is a view, so whatever is sent to that
+///      fallback changes nothing. Called directly it works on its own empty storage.
+contract LedgerViews is IClearinghouseViews, Valuation {
+    constructor(address authority) LedgerStorage(authority) {}
+
     modifier readable() {
         _requireReadable();
         _;
@@ -26,7 +33,7 @@ abstract contract LedgerViews is IClearinghouse, Custody {
 
     // ------------------------------------------------------------ accounts
 
-    /// @inheritdoc ILedger
+    /// @inheritdoc ILedgerViews
     function health(uint256 account)
         external
         view
@@ -38,7 +45,7 @@ abstract contract LedgerViews is IClearinghouse, Custody {
         return (current.equity, current.initial, current.maintenance);
     }
 
-    /// @inheritdoc ILedger
+    /// @inheritdoc ILedgerViews
     function healthFactor(uint256 account) external view readable returns (uint256) {
         _ownerOf(account);
         Health memory current = _healthOf(account);
@@ -47,26 +54,47 @@ abstract contract LedgerViews is IClearinghouse, Custody {
         return Rounding.mulDivDown(uint256(current.equity), WAD, current.maintenance);
     }
 
-    /// @inheritdoc ILedger
+    /// @inheritdoc ILedgerViews
     function risk(uint256 account) external view readable returns (int256[] memory, uint256, uint8[] memory) {
         _ownerOf(account);
         Words memory words = _load(account);
         return IMarginEngine(_engine).scenarios(_portfolioOf(words, _readPrices(_assetsOf(words))));
     }
 
-    /// @inheritdoc ILedger
+    /// @inheritdoc ILedgerViews
     function positionOf(uint256 account, uint32 instrument) external view readable returns (int256) {
         _ownerOf(account);
-        return LinearBook.find(_accounts[account], instrument).size;
+        if (instrument >> 28 != Instrument.OPTION) return LinearBook.find(_accounts[account], instrument).size;
+        return OptionList.find(_accounts[account], instrument).lots * _lotOf(instrument);
     }
 
-    /// @inheritdoc ILedger
+    /// @inheritdoc IClearinghouseViews
+    function optionsOf(uint256 account)
+        external
+        view
+        readable
+        returns (uint32[] memory instruments, int256[] memory sizes)
+    {
+        Account storage a = _accounts[account];
+        (instruments, sizes) = (new uint32[](a.header.options), new int256[](a.header.options));
+        for (uint256 i; i < sizes.length; ++i) {
+            uint256 entry = OptionList.at(a, i);
+            instruments[i] = OptionList.instrumentOf(entry, a.series);
+            sizes[i] = OptionBook.lotsOf(entry) * _lotOf(instruments[i]);
+        }
+    }
+
+    function _lotOf(uint32 instrument) private view returns (int256) {
+        return int256(uint256(_markets[Instrument.listing(instrument)].config.lot));
+    }
+
+    /// @inheritdoc ILedgerViews
     function balanceOf(uint256 account, address token) external view readable returns (int256) {
         _ownerOf(account);
         return _balanceOf(account, _idOf(token));
     }
 
-    /// @inheritdoc IClearinghouse
+    /// @inheritdoc IClearinghouseViews
     function unsettledOf(uint256 account, uint32 instrument) external view readable returns (int256) {
         Account storage a = _accounts[account];
         LinearBook.Entry memory entry = LinearBook.find(a, instrument | Instrument.CLAIM);
@@ -77,7 +105,7 @@ abstract contract LedgerViews is IClearinghouse, Custody {
         return claim + Perpetual.profit(hot, entry.size, entry.quote, markWad);
     }
 
-    /// @inheritdoc IClearinghouse
+    /// @inheritdoc IClearinghouseViews
     function accountOf(uint256 account) external view readable returns (uint256, uint256, uint8, uint256) {
         Header memory header = _accounts[account].header;
         return (header.tokens, header.linears, header.model, header.riskBlock);
@@ -89,7 +117,7 @@ abstract contract LedgerViews is IClearinghouse, Custody {
         return (header.flaggedAt, header.steps);
     }
 
-    /// @inheritdoc IClearinghouse
+    /// @inheritdoc IClearinghouseViews
     function operatorOf(uint256 account, address operator) external view returns (uint64, uint256, uint256) {
         OperatorGrant memory grant = _operators[account][operator];
         bool today = _operatorDays[account][operator] == block.timestamp / 1 days;
@@ -115,15 +143,19 @@ abstract contract LedgerViews is IClearinghouse, Custody {
 
     // ------------------------------------------------------------ prices and markets
 
-    /// @inheritdoc ILedger
+    /// @inheritdoc ILedgerViews
     function priceOf(address token) external view returns (uint256) {
         return IOracleRouter(_router).price(_banks[_idOf(token)].asset);
     }
 
-    /// @inheritdoc ILedger
+    /// @inheritdoc ILedgerViews
     function markOf(uint32 instrument) external view readable returns (uint256 mark) {
-        if (!_markets[instrument].listed) revert Trade_UnknownInstrument(instrument);
+        if (!_markets[Instrument.listing(instrument)].listed) revert ITradingTypes.Trade_UnknownInstrument(instrument);
         Prices memory prices = _pricesFor(instrument);
+        if (Instrument.kind(instrument) == Instrument.OPTION) {
+            (mark,,) = IMarginEngine(_engine).optionMark(instrument, _indexOf(prices, Instrument.asset(instrument)));
+            return mark;
+        }
         if (Instrument.kind(instrument) == Instrument.SPOT) {
             return Perpetual.quantise(_indexOf(prices, Instrument.asset(instrument)));
         }
@@ -134,7 +166,7 @@ abstract contract LedgerViews is IClearinghouse, Custody {
         return _readPrices((1 << QUOTE) | (1 << Instrument.asset(instrument)));
     }
 
-    /// @inheritdoc IClearinghouse
+    /// @inheritdoc IClearinghouseViews
     function marketOf(uint32 instrument)
         external
         view
@@ -142,7 +174,9 @@ abstract contract LedgerViews is IClearinghouse, Custody {
         returns (MarketView memory shown, IListing.MarketConfig memory config)
     {
         Market storage market = _markets[instrument];
-        if (!market.listed) revert Trade_UnknownInstrument(instrument);
+        Market storage listing = _markets[Instrument.listing(instrument)];
+        if (instrument >> 28 == Instrument.SERIES) listing = _markets[Instrument.optionsOf(Instrument.asset(instrument))];
+        if (!listing.listed) revert ITradingTypes.Trade_UnknownInstrument(instrument);
         (MarketHot memory hot, MarketSums memory sums) = (market.hot, market.sums);
         shown = MarketView({
             funding: hot.funding,
@@ -158,14 +192,14 @@ abstract contract LedgerViews is IClearinghouse, Custody {
             claimShares: market.claims.shares,
             claimIndex: market.claims.index,
             claimEpoch: market.claims.epoch,
-            reduceOnly: market.reduceOnly
+            reduceOnly: listing.reduceOnly
         });
-        config = market.config;
+        config = listing.config;
     }
 
     // ------------------------------------------------------------ banks
 
-    /// @inheritdoc ILedger
+    /// @inheritdoc ILedgerViews
     function totals(address token)
         external
         view
@@ -180,7 +214,7 @@ abstract contract LedgerViews is IClearinghouse, Custody {
         insurance = bank.insurance;
     }
 
-    /// @inheritdoc IClearinghouse
+    /// @inheritdoc IClearinghouseViews
     function bankOf(address token)
         external
         view
@@ -217,34 +251,34 @@ abstract contract LedgerViews is IClearinghouse, Custody {
         });
     }
 
-    /// @inheritdoc IClearinghouse
+    /// @inheritdoc IClearinghouseViews
     function tokenAt(uint8 id) external view returns (address) {
         return _banks[id].token;
     }
 
-    /// @inheritdoc IClearinghouse
+    /// @inheritdoc IClearinghouseViews
     function tokenCount() external view returns (uint8) {
         return _tokenCount;
     }
 
     // ------------------------------------------------------------ parameters
 
-    /// @inheritdoc IClearinghouse
+    /// @inheritdoc IClearinghouseViews
     function premiumConfig() external view returns (IListing.PremiumConfig memory) {
         return _premium;
     }
 
-    /// @inheritdoc IClearinghouse
+    /// @inheritdoc IClearinghouseViews
     function liquidationConfig() external view returns (IListing.LiquidationConfig memory) {
         return _liquidationConfig();
     }
 
-    /// @inheritdoc IClearinghouse
+    /// @inheritdoc IClearinghouseViews
     function pausedUntil() external view returns (uint256) {
         return _pausedUntil;
     }
 
-    /// @inheritdoc IClearinghouse
+    /// @inheritdoc IClearinghouseViews
     function isQuoter(address quoter) external view returns (bool) {
         return _quoters[quoter];
     }

@@ -73,7 +73,7 @@ library LinearBook {
     }
 
     /// @dev Markets are limited, whether the account has a position or a claim in them: so a market that realises a profit in a liquidation
-    ///      always has room for its claim.
+    ///      always has room for its claim. Claims on series have places of their own.
     function _requireRoom(
         LedgerStorage.Account storage account,
         uint256 accountId,
@@ -84,6 +84,7 @@ library LinearBook {
         uint256 markets;
         for (uint256 i; i < count; ++i) {
             (uint32 instrument,) = decode(account.sizes[i >> 1], i);
+            if (Instrument.kind(instrument) == Instrument.SERIES) continue;
             if (Instrument.market(instrument) == entry.instrument) return; // has a claim there already
             bool counted = Instrument.isClaim(instrument)
                 && find(account, Instrument.market(instrument)).index < count;

@@ -6,6 +6,7 @@ import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IER
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 
 import {IListing} from "../interfaces/IListing.sol";
+import {IStrikeBook} from "../interfaces/IStrikeBook.sol";
 import {E6, E9, LOT_QUANTUM, MAX_ASSETS, MAX_TOKENS, PRICE_QUANTUM, QUOTE, RATE_SCALE, SECONDS_PER_YEAR, WAD} from "../libraries/Constants.sol";
 import {Rounding} from "../libraries/Rounding.sol";
 import {Instrument} from "../markets/Instrument.sol";
@@ -29,7 +30,14 @@ contract Listing is IListing, Banks {
     uint256 private constant MAX_REWARD = 0.5e18;
     uint256 private constant MAX_DUST = 10_000e18;
 
-    constructor(address authority) LedgerStorage(authority) {}
+    /// @dev Three years, the longest that is traded, and a few days.
+    uint256 private constant MAX_AHEAD = 1_100 days;
+
+    IStrikeBook private immutable STRIKES;
+
+    constructor(address authority, address strikes) LedgerStorage(authority) {
+        STRIKES = IStrikeBook(strikes);
+    }
 
     // ------------------------------------------------------------ tokens
 
@@ -89,10 +97,12 @@ contract Listing is IListing, Banks {
     function listMarket(uint32 instrument, string calldata symbol, MarketConfig calldata config) external restricted {
         Market storage market = _markets[instrument];
         if (market.listed) revert Listing_InstrumentListed(instrument);
-        uint8 kind = Instrument.isClaim(instrument) ? 0 : Instrument.kind(instrument);
-        if (kind != Instrument.SPOT && kind != Instrument.PERPETUAL) revert Listing_InstrumentKind(instrument);
         _requireAtMost("asset", Instrument.asset(instrument), MAX_ASSETS - 1);
-        if (kind == Instrument.SPOT) _requireSpotToken(instrument, config);
+        uint256 kind = instrument >> 28;
+        if (kind == Instrument.FUTURE) _requireFuture(instrument);
+        else if (kind == Instrument.OPTION) _requireOptions(instrument, config);
+        else if (kind == Instrument.SPOT) _requireSpotToken(instrument, config);
+        else if (kind != Instrument.PERPETUAL) revert Listing_InstrumentKind(instrument);
         market.listed = true;
         market.hot.updatedAt = uint32(block.timestamp);
         market.claims.index = uint64(WAD);
@@ -104,6 +114,7 @@ contract Listing is IListing, Banks {
     function setMarketConfig(uint32 instrument, MarketConfig calldata config) external restricted {
         if (!_markets[instrument].listed) revert Listing_InstrumentKind(instrument);
         if (Instrument.kind(instrument) == Instrument.SPOT) _requireSpotToken(instrument, config);
+        if (Instrument.kind(instrument) == Instrument.OPTION) _requireOptions(instrument, config);
         _setMarketConfig(instrument, config);
     }
 
@@ -112,6 +123,21 @@ contract Listing is IListing, Banks {
         if (!_markets[instrument].listed) revert Listing_InstrumentKind(instrument);
         _markets[instrument].reduceOnly = reduceOnly;
         emit MarketStatusSet(instrument, reduceOnly);
+    }
+
+    /// @dev A dated future has index and put 0 and expires in the future, not beyond three years.
+    function _requireFuture(uint32 instrument) private view {
+        uint64 expiry = Instrument.expiry(instrument);
+        bool odd = Instrument.isPut(instrument) || Instrument.strikeIndex(instrument) != 0 || Instrument.asset(instrument) == QUOTE;
+        if (odd) revert Listing_InstrumentKind(instrument);
+        _requireWithin("expiry", expiry, block.timestamp + 1, block.timestamp + MAX_AHEAD);
+    }
+
+    /// @dev An underlying's options are listed once, together, in the lots that the strike book counts them in; which there are that book says.
+    function _requireOptions(uint32 instrument, MarketConfig calldata config) private view {
+        if (Instrument.serial(instrument) != 0) revert Listing_InstrumentKind(instrument);
+        uint256 lot = STRIKES.lotOf(Instrument.asset(instrument));
+        if (config.lot != lot) revert Listing_Bounds("lot", config.lot, lot);
     }
 
     /// @dev A spot market's serial is a listed token of the same asset, its lot a multiple of the token's unit.

@@ -8,9 +8,8 @@ import {Valuation} from "./Valuation.sol";
 /// @title The accounts a call changes, and what they were before it
 /// @notice The first change of an account in a call copies its packed words to transient storage. At the end of the outermost call each is
 ///         checked once, and where the rule compares before with after, both are valued with the same prices (I4).
-/// @dev Transient layout, from base = keccak256(account, seed): base holds the marks, base + 1 the fees paid, base + 2 + i the word at
-///      slot offset i of `LedgerStorage.Account`, base + LOWEST and base + HIGHEST the bounds of slices. The list of touched accounts
-///      starts at LIST.
+/// @dev Transient layout, from base = keccak256(account, seed): base holds the marks, base + 1 the fees paid, the words of
+///      `LedgerStorage.Account` come from base + WORDS on, the bounds of slices from base + LOWEST. The list of touched accounts starts at LIST.
 abstract contract Touched is Valuation {
     uint256 internal constant TOUCHED = 1;
     /// @dev The account took a slice as a liquidator: it needs initial margin and may not lose equity, pause or not.
@@ -24,8 +23,10 @@ abstract contract Touched is Valuation {
     uint256 private constant WORDS = 2;
     uint256 private constant BALANCES = WORDS + 1;
     uint256 private constant SIZES = BALANCES + 16;
-    uint256 private constant QUOTES = SIZES + 16;
-    uint256 private constant LOWEST = QUOTES + 16; // of a liquidator, by token: smallest shares after a slice
+    uint256 private constant QUOTES = SIZES + 20;
+    uint256 private constant SERIES = QUOTES + 20;
+    uint256 private constant ENTRIES = SERIES + 1;
+    uint256 private constant LOWEST = ENTRIES + 16; // of a liquidator, by token: smallest shares after a slice
     uint256 private constant HIGHEST = LOWEST + 32; // and largest
 
     uint256 private transient _touchedCount;
@@ -124,6 +125,13 @@ abstract contract Touched is Valuation {
             words.sizes[i] = _tload(base + SIZES + i);
             words.quotes[i] = _tload(base + QUOTES + i);
         }
+        words.options = uint8(header >> 48);
+        if (words.options == 0) return words;
+        words.series = _tload(base + SERIES);
+        words.entries = new uint256[](_entryWords(words.options));
+        for (uint256 i; i < words.entries.length; ++i) {
+            words.entries[i] = _tload(base + ENTRIES + i);
+        }
     }
 
     // ------------------------------------------------------------ flag
@@ -144,13 +152,21 @@ abstract contract Touched is Valuation {
 
     function _copyWords(uint256 account, uint256 base) private {
         Words memory words = _load(account);
-        _tstore(base + WORDS, words.tokens | (words.linears << 32) | (uint256(words.model) << 40));
+        _tstore(
+            base + WORDS,
+            words.tokens | (words.linears << 32) | (uint256(words.model) << 40) | (words.options << 48)
+        );
         for (uint256 i; i < words.balances.length; ++i) {
             if (words.balances[i] != 0) _tstore(base + BALANCES + i, words.balances[i]);
         }
         for (uint256 i; i < words.sizes.length; ++i) {
             _tstore(base + SIZES + i, words.sizes[i]);
             _tstore(base + QUOTES + i, words.quotes[i]);
+        }
+        if (words.options == 0) return;
+        _tstore(base + SERIES, words.series);
+        for (uint256 i; i < words.entries.length; ++i) {
+            _tstore(base + ENTRIES + i, words.entries[i]);
         }
     }
 

@@ -8,6 +8,7 @@ import {QUOTE, QUOTE_UNIT, WAD} from "../libraries/Constants.sol";
 import {Rounding} from "../libraries/Rounding.sol";
 import {Instrument} from "../markets/Instrument.sol";
 import {Perpetual} from "../markets/Perpetual.sol";
+import {OptionBook} from "../risk/OptionBook.sol";
 import {Banks} from "./Banks.sol";
 import {Interest} from "./Interest.sol";
 import {LinearBook} from "./LinearBook.sol";
@@ -23,6 +24,9 @@ abstract contract Valuation is Banks {
         uint256[] balances; // one entry per word index up to the highest held token
         uint256[] sizes;
         uint256[] quotes;
+        uint256 options;
+        uint256 series;
+        uint256[] entries; // of options
     }
 
     /// @dev Prices of the assets one evaluation needs.
@@ -60,6 +64,17 @@ abstract contract Valuation is Banks {
             words.sizes[i] = a.sizes[i];
             words.quotes[i] = a.quotes[i];
         }
+        if (header.options == 0) return words;
+        (words.options, words.series) = (header.options, a.series);
+        words.entries = new uint256[](_entryWords(words.options));
+        for (uint256 i; i < words.entries.length; ++i) {
+            words.entries[i] = a.options[i];
+        }
+    }
+
+    /// @dev Words of the entries of options.
+    function _entryWords(uint256 options) internal pure returns (uint256) {
+        return (options + 3) >> 2;
     }
 
     /// @dev Words needed for the highest held token.
@@ -69,6 +84,7 @@ abstract contract Valuation is Banks {
 
     /// @dev True where nothing can go wrong whatever the prices: no position and no debt.
     function _isFree(Words memory words) internal pure returns (bool) {
+        if (words.options != 0) return false;
         for (uint256 i; i < words.linears; ++i) {
             // a claim can only be worth something
             (uint32 instrument,) = LinearBook.decode(words.sizes[i >> 1], i);
@@ -92,6 +108,10 @@ abstract contract Valuation is Banks {
             (uint32 instrument,) = LinearBook.decode(words.sizes[i >> 1], i);
             if (!Instrument.isClaim(instrument)) assets |= 1 << Instrument.asset(instrument);
         }
+        for (uint256 series = words.series; series != 0; series >>= 32) {
+            // of an empty slot that is the quote token's
+            assets |= 1 << Instrument.assetOfSeries(OptionBook.seriesAt(series, 0));
+        }
     }
 
     function _lowestToken(uint256 tokens) internal pure returns (uint8 token) {
@@ -111,13 +131,18 @@ abstract contract Valuation is Banks {
         return Rounding.mulDivDown(prices.usd[rank], WAD, prices.usd[0]);
     }
 
-    /// @dev Index (quantised) and hot state of a perpetual as of now.
+    /// @dev Mark (quantised) and hot state of a perpetual or dated future as of now. Nothing accrues in the future's: its cost moves with haircuts
+    ///      alone.
     function _hotOf(uint32 instrument, Prices memory prices)
         internal
         view
         returns (MarketHot memory hot, uint256 markWad)
     {
         uint256 index = _indexOf(prices, Instrument.asset(instrument));
+        if (Instrument.kind(instrument) == Instrument.FUTURE) {
+            (markWad,) = IMarginEngine(_engine).futureMark(instrument, index);
+            return (_markets[instrument].hot, Perpetual.quantise(markWad));
+        }
         if (prices.premium.fundingPeriod == 0) prices.premium = _premium;
         hot = Perpetual.accrue(_markets[instrument].hot, index, prices.premium);
         markWad = Perpetual.mark(index, hot.premium);
@@ -176,6 +201,20 @@ abstract contract Valuation is Banks {
         portfolio.linears = new IMarginEngine.LinearLeg[](words.linears);
         for (uint256 i; i < words.linears; ++i) {
             portfolio.linears[i] = _linearLeg(words, i, prices);
+        }
+        if (words.options != 0) portfolio.options = _optionLegs(words, prices);
+    }
+
+    /// @dev As `OptionBook` lays them out.
+    function _optionLegs(Words memory words, Prices memory prices) internal pure returns (uint256[] memory legs) {
+        legs = new uint256[](OptionBook.ENTRIES_AT + words.entries.length);
+        (legs[OptionBook.SERIES_AT], legs[OptionBook.COUNT_AT]) = (words.series, words.options);
+        for (uint256 slot; words.series >> (32 * slot) != 0; ++slot) {
+            uint8 asset = Instrument.assetOfSeries(OptionBook.seriesAt(words.series, slot));
+            legs[OptionBook.INDICES_AT + slot] = _indexOf(prices, asset);
+        }
+        for (uint256 i; i < words.entries.length; ++i) {
+            legs[OptionBook.ENTRIES_AT + i] = words.entries[i];
         }
     }
 

@@ -19,6 +19,8 @@ uint256 constant SECONDS_PER_YEAR = 365 days;
 /// @dev Limits of one account: what a margin check and a liquidation must be able to afford (invariant I9).
 uint256 constant MAX_COLLATERALS = 8;
 uint256 constant MAX_LINEARS = 16; // markets with a position or a claim
+uint256 constant MAX_OPTIONS = 64;
+uint256 constant MAX_SERIES = 8; // with options, or with a claim on what they paid
 /// @dev Tokens that can be listed: two share balances a word, sixteen words.
 uint256 constant MAX_TOKENS = 32;
 /// @dev Assets that can be priced: the ledger counts bits of a bitmap of them.
@@ -26,5 +28,6 @@ uint256 constant MAX_ASSETS = 128;
 /// @dev Margin models.
 uint8 constant STANDARD = 0;
 uint8 constant PORTFOLIO = 1;
+uint8 constant ISOLATED = 2;
 /// @dev The quote token's id, and its asset's.
 uint8 constant QUOTE = 0;

@@ -8,10 +8,12 @@ import {ILiquidationCallback} from "../interfaces/ILiquidationCallback.sol";
 import {IListing} from "../interfaces/IListing.sol";
 import {IMarginEngine} from "../interfaces/IMarginEngine.sol";
 import {IOracleRouter} from "../interfaces/IOracleRouter.sol";
+import {IExpirySettlement, IOptionSlices} from "../interfaces/ITrading.sol";
 import {E9, PORTFOLIO, QUOTE, QUOTE_UNIT, WAD} from "../libraries/Constants.sol";
 import {Rounding} from "../libraries/Rounding.sol";
 import {Instrument} from "../markets/Instrument.sol";
 import {PerpBook} from "../markets/PerpBook.sol";
+import {OptionBook} from "../risk/OptionBook.sol";
 import {LedgerStorage} from "../ledger/LedgerStorage.sol";
 import {LinearBook} from "../ledger/LinearBook.sol";
 import {LiquidationMath} from "./LiquidationMath.sol";
@@ -32,6 +34,8 @@ contract LiquidationEngine is ILiquidation, PerpBook {
     uint256 private constant HEDGED_DUST = 3;
 
     address private immutable LOSSES;
+    address private immutable OPTIONS;
+    address private immutable SETTLEMENT;
 
     /// @dev One step while it is worked out.
     struct Step {
@@ -41,13 +45,13 @@ contract LiquidationEngine is ILiquidation, PerpBook {
         uint256 accountReward; // USDC 1e18, from the account
         uint256 fundReward; // USDC 1e18, from insurance
         uint256 insuranceFee; // USDC 1e18, part of accountReward
-        int256 sliceWad; // value of the tokens taken, without USDC
+        int256 sliceWad; // value of the tokens and options taken, without USDC
         bool moved; // a token or a position changed hands
         bool limited; // by the caller's maxFraction
     }
 
-    constructor(address authority, address losses) LedgerStorage(authority) {
-        LOSSES = losses;
+    constructor(address authority, address losses, address options, address settlement) LedgerStorage(authority) {
+        (LOSSES, OPTIONS, SETTLEMENT) = (losses, options, settlement);
     }
 
     // ------------------------------------------------------------ actions
@@ -60,6 +64,11 @@ contract LiquidationEngine is ILiquidation, PerpBook {
         Step memory step;
         {
             Words memory words = _load(l.account);
+            if (_hasExpired(words)) {
+                // what has a price is cash: a slice of it would be nobody's
+                _callModule(SETTLEMENT, abi.encodeCall(IExpirySettlement.settleExpired, (l.account)));
+                words = _load(l.account);
+            }
             prices = _readPrices(_assetsOf(words));
             portfolio = _portfolioOf(words, prices);
             Health memory health = _assess(portfolio, prices);
@@ -129,6 +138,20 @@ contract LiquidationEngine is ILiquidation, PerpBook {
         }
     }
 
+    /// @dev Whether an option or a dated future of the account is past its expiry.
+    function _hasExpired(Words memory words) private view returns (bool) {
+        for (uint256 slot; words.series >> (32 * slot) != 0; ++slot) {
+            if (OptionBook.countAt(words.series, slot) == 0) continue;
+            if (block.timestamp >= Instrument.expiryOfSeries(OptionBook.seriesAt(words.series, slot))) return true;
+        }
+        for (uint256 i; i < words.linears; ++i) {
+            (uint32 instrument,) = LinearBook.decode(words.sizes[i >> 1], i);
+            if (instrument >> 28 != Instrument.FUTURE) continue; // nor a claim on one
+            if (block.timestamp >= Instrument.expiry(instrument)) return true;
+        }
+        return false;
+    }
+
     function _startClock(uint256 account, Header storage header) private {
         if (header.flaggedAt != 0) return;
         header.flaggedAt = uint40(block.timestamp);
@@ -154,7 +177,9 @@ contract LiquidationEngine is ILiquidation, PerpBook {
         // where the minimum is in force, or would be for what is left, the requirement does not shrink with the account: close it
         uint256 left = Rounding.mulDivDown(step.maintenance, WAD - step.fraction, WAD);
         if (left <= IMarginEngine(_engine).minimumMaintenance()) step.fraction = WAD;
-        if (portfolio.model == PORTFOLIO && step.maintenance < HEDGED_DUST * config.dust * portfolio.linears.length) {
+        uint256 positions = portfolio.linears.length;
+        if (portfolio.options.length != 0) positions += portfolio.options[OptionBook.COUNT_AT];
+        if (portfolio.model == PORTFOLIO && step.maintenance < HEDGED_DUST * config.dust * positions) {
             step.fraction = WAD;
         }
         uint256 gross = _grossOf(portfolio);
@@ -188,13 +213,25 @@ contract LiquidationEngine is ILiquidation, PerpBook {
         return block.timestamp > start ? block.timestamp - start : 0;
     }
 
-    function _grossOf(IMarginEngine.Portfolio memory portfolio) private pure returns (uint256 gross) {
+    function _grossOf(IMarginEngine.Portfolio memory portfolio) private view returns (uint256 gross) {
         gross = Rounding.abs(portfolio.cashWad);
         for (uint256 i; i < portfolio.tokens.length; ++i) {
             gross += Rounding.abs(portfolio.tokens[i].valueWad);
         }
         for (uint256 i; i < portfolio.linears.length; ++i) {
             gross += Rounding.abs(portfolio.linears[i].notionalWad);
+        }
+        if (portfolio.options.length != 0) gross += _grossOfOptions(portfolio.options);
+    }
+
+    /// @dev Sizes times the underlyings' prices.
+    function _grossOfOptions(uint256[] memory options) private view returns (uint256 gross) {
+        for (uint256 i; i < options[OptionBook.COUNT_AT]; ++i) {
+            uint256 entry = OptionBook.entryAt(options[OptionBook.ENTRIES_AT + (i >> 2)], i);
+            uint256 slot = OptionBook.slotOf(entry);
+            uint8 asset = Instrument.assetOfSeries(OptionBook.seriesAt(options[OptionBook.SERIES_AT], slot));
+            uint256 size = Rounding.abs(OptionBook.lotsOf(entry)) * _markets[Instrument.optionsOf(asset)].config.lot;
+            gross += Rounding.mulDivDown(size, options[OptionBook.INDICES_AT + slot], WAD);
         }
     }
 
@@ -210,15 +247,16 @@ contract LiquidationEngine is ILiquidation, PerpBook {
         uint256[] memory writtenOff = new uint256[](portfolio.tokens.length);
         if (step.equity < 0) {
             bytes memory call = abi.encodeCall(ILossAllocation.allocate, (l.account, step.fraction, step.equity));
-            (loss, writtenOff) = abi.decode(_callLosses(call), (ILossAllocation.Loss, uint256[]));
+            (loss, writtenOff) = abi.decode(_callModule(LOSSES, call), (ILossAllocation.Loss, uint256[]));
         }
         _takeTokens(l, step, portfolio, prices, writtenOff);
         _takePositions(l, step, portfolio, prices);
+        if (portfolio.options.length != 0) _takeOptions(l, step, portfolio);
         paid = _pay(l, step) + _cashShare(step.fraction, portfolio);
         if (step.equity < 0) {
             if (step.fraction == WAD) {
                 bytes memory call = abi.encodeCall(ILossAllocation.finish, (l.account, loss));
-                loss = abi.decode(_callLosses(call), (ILossAllocation.Loss));
+                loss = abi.decode(_callModule(LOSSES, call), (ILossAllocation.Loss));
             }
             uint256 allocated = loss.insurance + loss.winners + loss.deposits + loss.uncovered;
             emit LossAllocated(
@@ -227,8 +265,8 @@ contract LiquidationEngine is ILiquidation, PerpBook {
         }
     }
 
-    function _callLosses(bytes memory call) private returns (bytes memory) {
-        return Address.functionDelegateCall(LOSSES, call);
+    function _callModule(address module, bytes memory call) private returns (bytes memory) {
+        return Address.functionDelegateCall(module, call);
     }
 
     /// @dev Moves the fraction of every balance but USDC, rounded away from zero; a debt moves less what was written off of it. The slice is
@@ -282,6 +320,15 @@ contract LiquidationEngine is ILiquidation, PerpBook {
             _closeBook(book);
             step.moved = true;
         }
+    }
+
+    /// @dev Moves the fraction of every option; the slice is priced by what the account lost.
+    function _takeOptions(Liquidation calldata l, Step memory step, IMarginEngine.Portfolio memory portfolio) private {
+        bytes memory call = abi.encodeCall(
+            IOptionSlices.sliceOptions, (l.account, l.liquidatorAccount, step.fraction, portfolio.options)
+        );
+        step.sliceWad += abi.decode(_callModule(OPTIONS, call), (int256));
+        step.moved = true;
     }
 
     /// @dev Cash of the step, rounded against the liquidator: the account gets the slice's value less its reward, insurance its fee less
@@ -339,7 +386,7 @@ contract LiquidationEngine is ILiquidation, PerpBook {
         IMarginEngine.Portfolio memory portfolio,
         Prices memory prices
     ) private {
-        if (portfolio.linears.length == 0) {
+        if (portfolio.linears.length == 0 && portfolio.options.length == 0) {
             // `_takeTokens` has left the portfolio up to date but for its cash
             portfolio.cashWad = _balanceOf(account, QUOTE) * int256(QUOTE_UNIT);
             if (_debtOf(portfolio) == 0) return _clearFlag(account);

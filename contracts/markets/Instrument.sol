@@ -10,6 +10,8 @@ library Instrument {
     uint8 internal constant PERPETUAL = 2;
     uint8 internal constant FUTURE = 3;
     uint8 internal constant OPTION = 4;
+    /// @dev Not traded: the market of an expiry's options together, whose pool pays them out.
+    uint8 internal constant SERIES = 5;
     /// @dev Marks an entry that is not a position but the claim of closed ones on the market's pool.
     uint32 internal constant CLAIM = 1 << 31;
 
@@ -33,6 +35,22 @@ library Instrument {
     /// @notice The serial; a spot market's is the token's id.
     function serial(uint32 instrument) internal pure returns (uint32) {
         return instrument & 0xfffff;
+    }
+
+    /// @notice The instrument whose listing and parameters hold for one: an underlying's options have theirs together.
+    function listing(uint32 instrument) internal pure returns (uint32) {
+        return instrument >> 28 == OPTION ? optionsOf(asset(instrument)) : instrument;
+    }
+
+    /// @notice The number under which an instrument's margin rates are kept: those of an underlying's futures, as of its options, under the number
+    ///         without a serial.
+    function rated(uint32 instrument) internal pure returns (uint32) {
+        return instrument >> 28 > PERPETUAL ? instrument & 0xfff00000 : instrument;
+    }
+
+    /// @notice The number under which an underlying's options are listed: theirs without a serial.
+    function optionsOf(uint8 asset_) internal pure returns (uint32) {
+        return (uint32(OPTION) << 28) | (uint32(asset_) << 20);
     }
 
     // ------------------------------------------------------------ what expires
@@ -62,6 +80,21 @@ library Instrument {
 
     function expiryOfSeries(uint32 series_) internal pure returns (uint64) {
         return uint64(FIRST_EXPIRY + (series_ & MAX_DAY) * 1 days);
+    }
+
+    /// @notice When a dated future or an option expires, Unix seconds.
+    function expiry(uint32 instrument) internal pure returns (uint64) {
+        return expiryOfSeries(series(instrument));
+    }
+
+    /// @notice The market of a series' options together.
+    function seriesMarket(uint32 series_) internal pure returns (uint32) {
+        return (uint32(SERIES) << 28) | (series_ << 6);
+    }
+
+    /// @notice The number of an option. @param strikeIndex_ Below 32.
+    function option(uint32 series_, uint256 strikeIndex_, bool put) internal pure returns (uint32) {
+        return (uint32(OPTION) << 28) | (series_ << 6) | uint32(strikeIndex_ << 1) | (put ? 1 : 0);
     }
 
     function strikeIndex(uint32 instrument) internal pure returns (uint32) {

@@ -4,7 +4,7 @@ pragma solidity 0.8.30;
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 
-import {ITrading} from "../interfaces/ITrading.sol";
+import {ITrading, ITradingTypes} from "../interfaces/ITrading.sol";
 import {Rounding} from "../libraries/Rounding.sol";
 import {PerpBook} from "./PerpBook.sol";
 import {OrderHash} from "./OrderHash.sol";
@@ -17,15 +17,15 @@ abstract contract Orders is PerpBook {
         internal
         returns (bytes32 hash, address operator)
     {
-        if (order.expiry < block.timestamp) revert ITrading.Trade_Expired(order.expiry, block.timestamp);
+        if (order.expiry < block.timestamp) revert ITradingTypes.Trade_Expired(order.expiry, block.timestamp);
         if (_isNonceCancelled(order.account, order.nonce)) {
-            revert ITrading.Trade_NonceCancelled(order.account, order.nonce);
+            revert ITradingTypes.Trade_NonceCancelled(order.account, order.nonce);
         }
         hash = OrderHash.ofOrder(order, OrderHash.domainSeparator());
         operator = _signerOf(order.account, hash, signature);
         uint256 filled = _filled[hash];
         uint256 left = Rounding.abs(order.size) - filled;
-        if (size > left) revert ITrading.Trade_Overfilled(hash, size, left);
+        if (size > left) revert ITradingTypes.Trade_Overfilled(hash, size, left);
         _filled[hash] = filled + size;
     }
 
@@ -42,6 +42,6 @@ abstract contract Orders is PerpBook {
         if (signature.length != 0 && owner.code.length != 0) {
             if (SignatureChecker.isValidERC1271SignatureNowCalldata(owner, hash, signature)) return address(0);
         }
-        revert ITrading.Trade_BadSignature(account, hash);
+        revert ITradingTypes.Trade_BadSignature(account, hash);
     }
 }

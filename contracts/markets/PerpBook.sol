@@ -2,7 +2,7 @@
 pragma solidity 0.8.30;
 
 import {ILiquidation} from "../interfaces/ILiquidation.sol";
-import {ITrading} from "../interfaces/ITrading.sol";
+import {ITradingTypes} from "../interfaces/ITrading.sol";
 import {PRICE_QUANTUM, QUOTE, QUOTE_UNIT, WAD} from "../libraries/Constants.sol";
 import {Rounding} from "../libraries/Rounding.sol";
 import {LinearBook} from "../ledger/LinearBook.sol";
@@ -52,11 +52,11 @@ abstract contract PerpBook is Touched {
         // without a price nothing has accrued
         if (book.mark != 0) {
             market.hot = book.hot;
-            emit ITrading.MarketSet(
+            emit ITradingTypes.MarketSet(
                 book.instrument, book.hot.funding, book.hot.lossLong, book.hot.lossShort, book.hot.premium
             );
         }
-        emit ITrading.PoolSet(
+        emit ITradingTypes.PoolSet(
             book.instrument,
             book.sums.openInterest,
             book.sums.pool,
@@ -80,7 +80,7 @@ abstract contract PerpBook is Touched {
         sizeBefore = entry.size;
         sizeAfter = sizeBefore + change;
         if (sizeAfter != int96(sizeAfter)) {
-            revert ITrading.Trade_SizeBounds(sizeAfter, uint256(uint96(type(int96).max)));
+            revert ITradingTypes.Trade_SizeBounds(sizeAfter, uint256(uint96(type(int96).max)));
         }
         int256 worth = _takeOut(book, entry, price);
         int256 realised;
@@ -124,7 +124,7 @@ abstract contract PerpBook is Touched {
 
     /// @dev Pays a realised profit or loss that is in no sum any more: a loss rounded up, a profit down to whole units, the fraction goes to
     ///      the residual. What the pool cannot pay becomes a claim.
-    function _realise(Book memory book, uint256 account, int256 profit) private {
+    function _realise(Book memory book, uint256 account, int256 profit) internal {
         if (profit < 0) {
             uint256 loss = uint256(-profit);
             uint256 owed = Rounding.divUp(loss, QUOTE_UNIT);
@@ -204,7 +204,7 @@ abstract contract PerpBook is Touched {
             _banks[QUOTE].pools += uint128(uint256(-units));
         }
         _move(account, QUOTE, units);
-        emit ITrading.Settled(account, book.instrument, units);
+        emit ITradingTypes.Settled(account, book.instrument, units);
     }
 
     /// @dev Whole units of rounding remainder go to insurance.

@@ -4,7 +4,7 @@ pragma solidity 0.8.30;
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 
 import {IListing} from "../interfaces/IListing.sol";
-import {ITrading} from "../interfaces/ITrading.sol";
+import {ITrading, ITradingTypes} from "../interfaces/ITrading.sol";
 import {E6, E9} from "../libraries/Constants.sol";
 import {Rounding} from "../libraries/Rounding.sol";
 import {OrderHash} from "./OrderHash.sol";
@@ -26,7 +26,7 @@ abstract contract Premium is PerpBook {
     ) internal {
         IListing.PremiumConfig memory config = _premium;
         if (quotes.length < config.minQuotes || quotes.length != signatures.length) {
-            revert ITrading.Trade_NoQuotes(signatures.length, config.minQuotes);
+            revert ITradingTypes.Trade_NoQuotes(signatures.length, config.minQuotes);
         }
         uint40 sampledAt = _markets[book.instrument].sampledAt;
         int256 sum;
@@ -35,8 +35,8 @@ abstract contract Premium is PerpBook {
         for (uint256 i; i < quotes.length; ++i) {
             _requireQuote(quotes[i], book.instrument, sampledAt, config);
             address signer = ECDSA.recoverCalldata(OrderHash.ofQuote(quotes[i], domain), signatures[i]);
-            if (!_quoters[signer]) revert ITrading.Trade_NotQuoter(signer);
-            if (signer <= previous) revert ITrading.Trade_QuotersNotAscending(previous, signer);
+            if (!_quoters[signer]) revert ITradingTypes.Trade_NotQuoter(signer);
+            if (signer <= previous) revert ITradingTypes.Trade_QuotersNotAscending(previous, signer);
             previous = signer;
             sum += _sampleOf(quotes[i], index);
         }
@@ -46,7 +46,7 @@ abstract contract Premium is PerpBook {
         int256 step = Rounding.mulDivTrunc(sample - book.hot.premium, weight, window);
         book.hot.premium = int32(int256(book.hot.premium) + step); // between two numbers within the cap
         _markets[book.instrument].sampledAt = uint40(block.timestamp);
-        emit ITrading.Sampled(book.instrument, sample, quotes.length, block.timestamp);
+        emit ITradingTypes.Sampled(book.instrument, sample, quotes.length, block.timestamp);
     }
 
     function _requireQuote(
@@ -55,15 +55,15 @@ abstract contract Premium is PerpBook {
         uint40 sampledAt,
         IListing.PremiumConfig memory config
     ) private view {
-        if (quote.instrument != instrument) revert ITrading.Trade_InstrumentMismatch(instrument, quote.instrument);
+        if (quote.instrument != instrument) revert ITradingTypes.Trade_InstrumentMismatch(instrument, quote.instrument);
         uint256 earliest = block.timestamp - config.maxQuoteAge;
         if (earliest <= sampledAt) earliest = uint256(sampledAt) + 1;
         if (quote.time < earliest || quote.time > block.timestamp) {
-            revert ITrading.Trade_QuoteTime(quote.time, earliest, block.timestamp);
+            revert ITradingTypes.Trade_QuoteTime(quote.time, earliest, block.timestamp);
         }
         bool crossed = quote.bidPrice == 0 || quote.bidPrice >= quote.askPrice;
         if (crossed || (quote.askPrice - quote.bidPrice) * E6 > quote.bidPrice * config.maxSpread) {
-            revert ITrading.Trade_QuoteSpread(quote.bidPrice, quote.askPrice, config.maxSpread);
+            revert ITradingTypes.Trade_QuoteSpread(quote.bidPrice, quote.askPrice, config.maxSpread);
         }
     }
 

@@ -120,4 +120,16 @@ library ArrayBlob {
     function confidenceOf(uint256 second) internal pure returns (uint256) {
         return uint24(second);
     }
+
+    // ------------------------------------------------------------ a record's first word
+
+    /// @notice 1e-9 USDC.
+    function strikeOf(uint256 word) internal pure returns (uint256) {
+        return word >> 192;
+    }
+
+    /// @notice 1e9.
+    function vegaOf(uint256 word) internal pure returns (uint256) {
+        return uint32(word >> 32);
+    }
 }

@@ -2,11 +2,15 @@
 pragma solidity 0.8.30;
 
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {SSTORE2} from "solady/src/utils/SSTORE2.sol";
 
 import {IMarginEngine} from "../interfaces/IMarginEngine.sol";
-import {E6, MAX_TOKENS, PORTFOLIO, QUOTE, STANDARD} from "../libraries/Constants.sol";
+import {E6, E9, ISOLATED, MAX_TOKENS, PORTFOLIO, QUOTE, STANDARD} from "../libraries/Constants.sol";
 import {Rounding} from "../libraries/Rounding.sol";
+import {Instrument} from "../markets/Instrument.sol";
 import {ArrayBlob} from "./ArrayBlob.sol";
+import {MarkCarry} from "./MarkCarry.sol";
+import {OptionBook} from "./OptionBook.sol";
 import {OptionSums} from "./OptionSums.sol";
 import {PortfolioBounds} from "./PortfolioBounds.sol";
 import {PortfolioMargin} from "./PortfolioMargin.sol";
@@ -18,11 +22,22 @@ import {StandardModel} from "./StandardModel.sol";
 /// @title Requirements of the margin models, and their parameters
 contract MarginEngine is PortfolioMargin, AccessManaged {
     uint32 private constant MAX_RATE = 1e6;
+    /// @dev Scale of the surfaces' forward over spot.
+    uint256 private constant BASIS_UNIT = 1e15;
     /// @dev Never zero: whoever owes anything has a requirement, so that it can be liquidated and its health factor computed.
     uint256 private constant MIN_MINIMUM = 0.01e18;
     uint256 private constant MAX_MINIMUM = 1_000e18;
     /// @dev The minimum is kept in 1e-9 USDC.
     uint256 private constant MINIMUM_UNIT = 1e9;
+
+    /// @dev Options in the STANDARD model: their value, charges, whether any is short, and stale slots.
+    struct OptionCharges {
+        int256 value;
+        uint256 initial;
+        uint256 maintenance;
+        bool short;
+        uint256 stale;
+    }
 
     /// @dev Rates of four tokens a word, 64 bits each, token t in word t / 4: maintenance in the low half. The quote token has no rates, and its
     ///      64 bits hold the minimum: so a check of the first three tokens reads one slot.
@@ -32,9 +47,9 @@ contract MarginEngine is PortfolioMargin, AccessManaged {
     mapping(uint8 token => uint32) private _haircuts;
     Factors private _factors;
 
-    constructor(address authority, address scenarios_, address arrays, uint256 minimumWad, Factors memory factors_)
+    constructor(address authority, Sources memory sources_, uint256 minimumWad, Factors memory factors_)
         AccessManaged(authority)
-        PortfolioMargin(scenarios_, arrays)
+        PortfolioMargin(sources_)
     {
         _setMinimum(minimumWad);
         _setFactors(factors_);
@@ -48,9 +63,89 @@ contract MarginEngine is PortfolioMargin, AccessManaged {
         view
         returns (int256 equityWad, uint256 initialWad, uint256 maintenanceWad, uint256 stale)
     {
-        if (portfolio.model == STANDARD) (equityWad, initialWad, maintenanceWad) = _standard(portfolio);
-        else if (portfolio.model == PORTFOLIO) (equityWad, initialWad, maintenanceWad, stale) = _portfolio(portfolio);
-        else revert Margin_UnknownModel(portfolio.model);
+        if (portfolio.model == STANDARD) return _standard(portfolio);
+        if (portfolio.model == PORTFOLIO) return _portfolio(portfolio);
+        if (portfolio.model != ISOLATED) revert Margin_UnknownModel(portfolio.model);
+        _requireIsolated(portfolio);
+        return _standard(portfolio);
+    }
+
+    /// @dev One perpetual, one dated future, or the options of one expiry; claims of closed positions apart.
+    function _requireIsolated(Portfolio calldata portfolio) private pure {
+        uint32 market;
+        for (uint256 i; i < portfolio.linears.length; ++i) {
+            uint32 found = portfolio.linears[i].instrument;
+            if (Instrument.isClaim(found)) continue;
+            if (market != 0) revert Margin_NotIsolated(market, found);
+            market = found;
+        }
+        if (portfolio.options.length == 0) return;
+        uint256 word = portfolio.options[OptionBook.SERIES_AT];
+        for (uint256 slot; word >> (32 * slot) != 0; ++slot) {
+            if (OptionBook.countAt(word, slot) == 0) continue;
+            uint32 found = Instrument.seriesMarket(OptionBook.seriesAt(word, slot));
+            if (market != 0) revert Margin_NotIsolated(market, found);
+            market = found;
+        }
+    }
+
+    // ------------------------------------------------------------ marks
+
+    /// @inheritdoc IMarginEngine
+    function futureMark(uint32 instrument, uint256 indexWad) external view returns (uint256 markWad, bool stale) {
+        (uint8 asset, uint64 expiry) = (Instrument.asset(instrument), Instrument.expiry(instrument));
+        if (block.timestamp < expiry) {
+            (uint256 basis, uint64 time) = SURFACES.basisOf(asset, expiry);
+            return (Rounding.mulDivDown(indexWad, basis, BASIS_UNIT), block.timestamp > time + _factors.surfaceAge);
+        }
+        if (SETTLEMENT.isFixed(asset, expiry)) return (SETTLEMENT.priceOf(asset, expiry), false);
+        return (indexWad, true);
+    }
+
+    /// @inheritdoc IMarginEngine
+    function optionMark(uint32 instrument, uint256 indexWad)
+        external
+        view
+        returns (uint256 markWad, uint256 vegaWad, bool stale)
+    {
+        uint32 series = Instrument.series(instrument);
+        (uint256 first, uint256 second, uint256 word) = _recordOf(instrument, series);
+        uint256 elapsed = block.timestamp - ArrayBlob.timeOf(first);
+        uint256 then = ArrayBlob.forwardOf(first);
+        uint256 forward = Rounding.mulDivDown(then, indexWad, ArrayBlob.spotOf(first));
+        uint256 unit = ArrayBlob.PRICE_UNIT;
+        MarkCarry.Move memory move = MarkCarry.moveOf(then / unit, forward / unit, ArrayBlob.bandOf(second));
+        (int256 mark,) = MarkCarry.carry(word, move);
+        if (Instrument.isPut(instrument)) mark = StandardModel.putMark(mark, word, move);
+        markWad = uint256(mark) * unit;
+        vegaWad = Rounding.mulDivDown(ArrayBlob.vegaOf(word), forward, E9);
+        (, uint64 latest) = SURFACES.basisOf(Instrument.asset(instrument), Instrument.expiryOfSeries(series));
+        stale = elapsed > _factors.arrayAge || move.outside != 0 || latest != ArrayBlob.surfaceTimeOf(second)
+            || block.timestamp - latest > _factors.surfaceAge;
+    }
+
+    /// @dev Header and first word of an option's record.
+    function _recordOf(uint32 instrument, uint32 series)
+        private
+        view
+        returns (uint256 first, uint256 second, uint256 word)
+    {
+        uint32[] memory ids = new uint32[](1);
+        ids[0] = series;
+        (uint32 version,) = SCENARIOS.active();
+        address blob = ARRAYS.pointersOf(ids, version)[0];
+        STRIKES.strikeOf(instrument); // reverts where it is not listed
+        if (blob == address(0)) revert Margin_NoArrays(series);
+        (first, second) = abi.decode(SSTORE2.read(blob, 0, ArrayBlob.HEADER), (uint256, uint256));
+        uint256 strike = Instrument.strikeIndex(instrument);
+        if (strike >= ArrayBlob.countOf(first)) revert Margin_NoArray(0, strike);
+        uint256 at = ArrayBlob.HEADER + strike * ArrayBlob.recordSize(ArrayBlob.rowsOf(first));
+        word = uint256(bytes32(SSTORE2.read(blob, at, at + 32)));
+    }
+
+    /// @inheritdoc IMarginEngine
+    function optionsValue(uint256[] calldata options) external view returns (int256 valueWad) {
+        return _optionWork(options).equity;
     }
 
     /// @inheritdoc IMarginEngine
@@ -128,7 +223,7 @@ contract MarginEngine is PortfolioMargin, AccessManaged {
         unchecked {
             for (uint256 slot; slot < work.series.length; ++slot) {
                 OptionSums.Series memory s = work.series[slot];
-                if (s.count == 0) continue;
+                if (s.size == 0) continue;
                 uint256 elapsed = block.timestamp - ArrayBlob.timeOf(s.first);
                 uint256 surfaceElapsed = block.timestamp - ArrayBlob.surfaceTimeOf(s.second);
                 both += PortfolioModel.drift(s, elapsed, surfaceElapsed, terms);
@@ -136,13 +231,14 @@ contract MarginEngine is PortfolioMargin, AccessManaged {
                 bool isStale = elapsed > terms.arrayAge || surfaceElapsed > terms.surfaceAge || s.move.outside != 0;
                 if (isStale) stale |= 1 << slot;
             }
+            stale |= work.unfixed;
         }
     }
 
     function _standard(Portfolio calldata portfolio)
         private
         view
-        returns (int256 equityWad, uint256 initialWad, uint256 maintenanceWad)
+        returns (int256 equityWad, uint256 initialWad, uint256 maintenanceWad, uint256 stale)
     {
         equityWad = portfolio.cashWad;
         bool owes = portfolio.cashWad < 0;
@@ -163,14 +259,55 @@ contract MarginEngine is PortfolioMargin, AccessManaged {
                 equityWad += leg.pnlWad;
                 if (leg.notionalWad == 0) continue;
                 (uint256 initial, uint256 maintenance) =
-                    StandardModel.charge(leg.notionalWad, _ratesOfInstrument(leg.instrument));
+                    StandardModel.charge(leg.notionalWad, _ratesOfInstrument(Instrument.rated(leg.instrument)));
                 initialWad += initial;
                 maintenanceWad += maintenance;
                 owes = true;
             }
         }
+        if (portfolio.options.length != 0) {
+            OptionCharges memory charges = _standardOptions(portfolio.options);
+            equityWad += charges.value;
+            (initialWad, maintenanceWad) = (initialWad + charges.initial, maintenanceWad + charges.maintenance);
+            (owes, stale) = (owes || charges.short, charges.stale);
+        }
         (initialWad, maintenanceWad) = _completed(initialWad, maintenanceWad, owes);
         initialWad += StandardModel.uncreditedProfit(equityWad, profit);
+    }
+
+    /// @dev Value and charges of options, each by itself, and what their arrays' age adds.
+    function _standardOptions(uint256[] calldata options)
+        private
+        view
+        returns (OptionCharges memory charges)
+    {
+        Work memory work = _optionWork(options);
+        charges.value = work.equity;
+        for (uint256 i; i < options[OptionBook.COUNT_AT]; ++i) {
+            uint256 entry = OptionBook.entryAt(options[OptionBook.ENTRIES_AT + (i >> 2)], i);
+            uint256 slot = OptionBook.slotOf(entry);
+            uint32 series = OptionBook.seriesAt(options[OptionBook.SERIES_AT], slot);
+            bool isExpired = work.series[slot].size == 0;
+            if (isExpired && (work.unfixed >> slot) & 1 == 0) continue;
+            if (OptionBook.lotsOf(entry) > 0) {
+                if (isExpired) continue;
+                uint256 worth = StandardModel.longValue(work.series[slot], entry);
+                (charges.initial, charges.maintenance) = (charges.initial + worth, charges.maintenance + worth);
+            } else {
+                charges.short = true;
+                uint8 asset = Instrument.assetOfSeries(series);
+                uint256 index = options[OptionBook.INDICES_AT + slot];
+                uint256 away = isExpired ? 0 : StandardModel.outOfTheMoney(work.series[slot], entry, index);
+                uint256 lot = isExpired ? STRIKES.lotOf(asset) : ArrayBlob.lotOf(work.series[slot].second);
+                uint256 size = uint256(-OptionBook.lotsOf(entry)) * lot;
+                Rates memory rates = _ratesOfInstrument(Instrument.optionsOf(asset));
+                charges.initial += StandardModel.shortCharge(size, index, away, rates.initial);
+                charges.maintenance += StandardModel.shortCharge(size, index, away, rates.maintenance);
+            }
+        }
+        (uint256 both, uint256 more, uint256 stale) = _ageOf(work, _factors);
+        charges.stale = stale;
+        (charges.initial, charges.maintenance) = (charges.initial + both + more, charges.maintenance + both);
     }
 
     /// @dev Maintenance at least the minimum where anything is owed, initial at least maintenance.
@@ -213,6 +350,11 @@ contract MarginEngine is PortfolioMargin, AccessManaged {
     }
 
     // ------------------------------------------------------------ parameters
+
+    /// @inheritdoc IMarginEngine
+    function sources() external view returns (Sources memory) {
+        return Sources(SCENARIOS, ARRAYS, SURFACES, STRIKES, SETTLEMENT);
+    }
 
     /// @inheritdoc IMarginEngine
     function minimumMaintenance() external view returns (uint256) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.24;
 
+import {MAX_SERIES as SERIES_LIMIT} from "../libraries/Constants.sol";
+
 /// @title An account's options, packed four to a word
 /// @notice As a list of words for the margin engine: the series, the number of entries, the USDC price of each slot's asset (eight words, 1e18), and
 ///         the entries.
@@ -13,8 +15,7 @@ pragma solidity ^0.8.24;
 ///          slot     1-3    of the series
 ///          put      0
 library OptionBook {
-    uint256 internal constant MAX_SERIES = 8;
-    uint256 internal constant MAX_OPTIONS = 64;
+    uint256 internal constant MAX_SERIES = SERIES_LIMIT;
     int256 internal constant MAX_LOTS = (1 << 54) - 1;
 
     /// @dev Places in the list of words.
@@ -24,9 +25,26 @@ library OptionBook {
     uint256 internal constant ENTRIES_AT = INDICES_AT + MAX_SERIES;
 
     uint256 private constant SERIES_MASK = 0x3fffff;
+    uint256 private constant COUNT_SHIFT = 22;
 
     function seriesAt(uint256 seriesWord, uint256 slot) internal pure returns (uint32) {
         return uint32((seriesWord >> (32 * slot)) & SERIES_MASK);
+    }
+
+    /// @notice Entries of the series in a slot.
+    function countAt(uint256 seriesWord, uint256 slot) internal pure returns (uint256) {
+        return uint32(seriesWord >> (32 * slot)) >> COUNT_SHIFT;
+    }
+
+    /// @notice The series word with a slot of that series and count; a count of zero frees it.
+    function withSlot(uint256 seriesWord, uint256 slot, uint256 series, uint256 count) internal pure returns (uint256) {
+        uint256 lane = count == 0 ? 0 : series | (count << COUNT_SHIFT);
+        return (seriesWord & ~(uint256(type(uint32).max) << (32 * slot))) | (lane << (32 * slot));
+    }
+
+    /// @param lots Between -MAX_LOTS and MAX_LOTS.
+    function encode(int256 lots, uint256 strike, uint256 slot, bool put) internal pure returns (uint256) {
+        return uint64(int64(lots << 9)) | (strike << 4) | (slot << 1) | (put ? 1 : 0);
     }
 
     function entryAt(uint256 word, uint256 index) internal pure returns (uint256) {

@@ -20,7 +20,7 @@ library OptionSums {
 
     /// @dev One expiry's arrays and what the account's options in it add up to. Sums share words, so that one multiplication adds to all of a word's;
     ///      the functions at the end take them apart.
-    /// @param records Place of the first record in memory. @param size Bytes of one. @param count Strikes.
+    /// @param records Place of the first record in memory. @param size Bytes of one; 0 where the slot is empty or has expired. @param count Strikes.
     /// @param nets Net lots: calls + 2^128 * puts.
     /// @param worth 2^128 * value + delta: lots times 1e-9 USDC, rounded down, and lots times 1e9, of net calls.
     /// @param risks 2^160 * gamma + 2^64 * vega + gross: |net lots| times the record's gamma and vega, and |net lots|.
@@ -144,6 +144,7 @@ library OptionSums {
         int256[] memory profits
     ) private pure {
         if (key >> 3 >= s.count) revert IMarginErrors.Margin_NoArray(key & 7, key >> 3);
+        if (s.size == 0) return; // expired: valued elsewhere
         // Safe: |lots| < 2^55, strikes, marks and widths below 2^65, the other parts of a record's first word 32 bits; with 64 strikes a value is
         // below 2^127, delta, gamma and vega below 2^94, gross below 2^62: sums that share a word do not touch.
         unchecked {
@@ -172,6 +173,14 @@ library OptionSums {
     }
 
     // ------------------------------------------------------------ a series' sums
+
+    /// @notice The first word of a strike's record; the strike is below `count`.
+    function recordWord(Series memory s, uint256 strike) internal pure returns (uint256 word) {
+        uint256 record = s.records + strike * s.size;
+        assembly ("memory-safe") {
+            word := mload(record)
+        }
+    }
 
     /// @notice Net lots of calls.
     function callsOf(Series memory s) internal pure returns (int256) {

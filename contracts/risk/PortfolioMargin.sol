@@ -6,6 +6,9 @@ import {SSTORE2} from "solady/src/utils/SSTORE2.sol";
 import {IMarginEngine} from "../interfaces/IMarginEngine.sol";
 import {IRiskArrays} from "../interfaces/IRiskArrays.sol";
 import {IScenarioBook} from "../interfaces/IScenarioBook.sol";
+import {ISettlementOracle} from "../interfaces/ISettlementOracle.sol";
+import {IStrikeBook} from "../interfaces/IStrikeBook.sol";
+import {ISurfaceOracle} from "../interfaces/ISurfaceOracle.sol";
 import {Rounding} from "../libraries/Rounding.sol";
 import {Instrument} from "../markets/Instrument.sol";
 import {ArrayBlob} from "./ArrayBlob.sol";
@@ -19,10 +22,12 @@ import {ScenarioTable} from "./ScenarioTable.sol";
 
 /// @title Reads tables and arrays and works a portfolio's sums out
 abstract contract PortfolioMargin is IMarginEngine {
-    /// @inheritdoc IMarginEngine
-    IScenarioBook public immutable SCENARIOS;
+    IScenarioBook internal immutable SCENARIOS;
     /// @inheritdoc IMarginEngine
     IRiskArrays public immutable ARRAYS;
+    ISurfaceOracle internal immutable SURFACES;
+    IStrikeBook internal immutable STRIKES;
+    ISettlementOracle internal immutable SETTLEMENT;
 
     /// @dev The parts of one evaluation.
     struct Work {
@@ -36,31 +41,48 @@ abstract contract PortfolioMargin is IMarginEngine {
         int256 equity;
         int256 profit; // unsettled, where positive
         bool owes;
+        uint256 unfixed; // bitmap of slots: expired, and not settled yet
     }
 
-    constructor(address scenarios_, address arrays) {
-        (SCENARIOS, ARRAYS) = (IScenarioBook(scenarios_), IRiskArrays(arrays));
-        emit BooksSet(scenarios_, arrays);
+    constructor(Sources memory sources_) {
+        (SCENARIOS, ARRAYS, SURFACES) = (sources_.scenarios, sources_.arrays, sources_.surfaces);
+        (STRIKES, SETTLEMENT) = (sources_.strikes, sources_.settlement);
+        emit SourcesSet(sources_);
     }
 
     // ------------------------------------------------------------ the sums
 
     /// @dev Everything but factors and contingencies.
     function _work(Portfolio calldata portfolio) internal view returns (Work memory work) {
-        (uint32 version, address table) = SCENARIOS.active();
+        uint32 version = _open(work);
+        work.equity = portfolio.cashWad;
+        work.owes = portfolio.cashWad < 0;
+        _addTokens(work, portfolio.tokens);
+        _addLinears(work, portfolio.linears);
+        _addOptions(work, portfolio.options, version);
+        ScenarioLoss.addLinear(work.table, work.profits, work.exposures);
+    }
+
+    /// @dev Loads the table; returns its version.
+    function _open(Work memory work) private view returns (uint32 version) {
+        address table;
+        (version, table) = SCENARIOS.active();
         work.table = SSTORE2.read(table);
         work.header = ScenarioTable.wordAt(work.table, 0);
         uint256 columns = ScenarioTable.columnsOf(work.header);
         work.exposures = new int256[](columns);
         work.gross = new PortfolioModel.Gross[](columns);
-        work.equity = portfolio.cashWad;
-        work.owes = portfolio.cashWad < 0;
-        _addTokens(work, portfolio.tokens);
-        _addLinears(work, portfolio.linears);
-        _loadSeries(work, portfolio.options, version);
-        work.profits = OptionSums.sum(work.series, work.floors, ScenarioTable.rowsOf(work.header), portfolio.options);
-        _addSeries(work, portfolio.options);
-        ScenarioLoss.addLinear(work.table, work.profits, work.exposures);
+    }
+
+    /// @dev Of options alone: `equity` is what they are worth.
+    function _optionWork(uint256[] calldata options) internal view returns (Work memory work) {
+        _addOptions(work, options, _open(work));
+    }
+
+    function _addOptions(Work memory work, uint256[] calldata options, uint32 version) private view {
+        _loadSeries(work, options, version);
+        work.profits = OptionSums.sum(work.series, work.floors, ScenarioTable.rowsOf(work.header), options);
+        _addSeries(work, options);
     }
 
     function _addTokens(Work memory work, TokenLeg[] calldata tokens) private pure {
@@ -113,10 +135,49 @@ abstract contract PortfolioMargin is IMarginEngine {
         for (uint256 slot; slot < slots; ++slot) {
             uint32 id = ids[slot];
             if (id == 0) continue;
-            if (blobs[slot] == address(0)) revert Margin_NoArrays(id);
             uint256 column = _columnOf(work.header, Instrument.assetOfSeries(id));
+            if (block.timestamp >= Instrument.expiryOfSeries(id)) {
+                _addExpired(work, slot, column, id, options);
+                continue;
+            }
+            if (blobs[slot] == address(0)) revert Margin_NoArrays(id);
             _load(work, slot, column, blobs[slot], options[OptionBook.INDICES_AT + slot]);
         }
+    }
+
+    /// @dev Adds what options that have expired pay: at the settlement price, or, until that is fixed, at the index, with what moves with it.
+    function _addExpired(Work memory work, uint256 slot, uint256 column, uint32 series, uint256[] calldata options)
+        private
+        view
+    {
+        (uint8 asset, uint64 expiry) = (Instrument.assetOfSeries(series), Instrument.expiryOfSeries(series));
+        bool isFixed = SETTLEMENT.isFixed(asset, expiry);
+        uint256 price = isFixed ? SETTLEMENT.priceOf(asset, expiry) : options[OptionBook.INDICES_AT + slot];
+        uint256[] memory strikes = STRIKES.strikesOf(asset, expiry);
+        int256 worth; // lots times USDC 1e18
+        int256 moving; // lots that pay, puts negative
+        // Safe: lots are below 2^54, prices below 2^95, and there are 64 entries at most.
+        unchecked {
+            for (uint256 i; i < options[OptionBook.COUNT_AT]; ++i) {
+                uint256 entry = OptionBook.entryAt(options[OptionBook.ENTRIES_AT + (i >> 2)], i);
+                if (OptionBook.slotOf(entry) != slot) continue;
+                int256 payoff = int256(price) - int256(strikes[OptionBook.strikeOf(entry)]);
+                int256 side = OptionBook.isPut(entry) ? -OptionBook.lotsOf(entry) : OptionBook.lotsOf(entry);
+                if (OptionBook.isPut(entry) == payoff > 0 || payoff == 0) continue;
+                worth += side * payoff;
+                moving += side;
+            }
+            int256 lot = int256(STRIKES.lotOf(asset));
+            work.equity += Rounding.divFloor(worth * lot, 1e18);
+            if (!isFixed) {
+                work.unfixed |= 1 << slot;
+                work.exposures[column] += Rounding.divFloor(moving * lot * int256(price), 1e18);
+            }
+        }
+        // its entries add nothing more
+        OptionSums.Series memory expired;
+        expired.count = type(uint256).max;
+        work.series[slot] = expired;
     }
 
     /// @dev All slots hold the same empty series.
@@ -171,7 +232,7 @@ abstract contract PortfolioMargin is IMarginEngine {
         unchecked {
             for (uint256 slot; slot < work.series.length; ++slot) {
                 OptionSums.Series memory s = work.series[slot];
-                if (s.count == 0) continue;
+                if (s.size == 0) continue;
                 uint256 lot = ArrayBlob.lotOf(s.second);
                 work.equity += Rounding.divFloor(OptionSums.valueOf(s) * int256(lot), int256(ArrayBlob.PRICE_UNIT));
                 int256 puts = OptionSums.putsOf(s);

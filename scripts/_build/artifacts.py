@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ballast.errors import BuildError
 from scripts._build.units import Contract
 
-__all__ = ["SIZE_LIMIT", "oversized", "select", "write"]
+__all__ = ["FRONTS", "SIZE_LIMIT", "oversized", "select", "write"]
 
 #: Largest deployed code a chain accepts (EIP-170), in bytes.
 SIZE_LIMIT = 24_576
+
+#: Contracts whose fallback answers for others, and the interface of all that they answer: their ABI is both.
+FRONTS = {"Clearinghouse": "IClearinghouse"}
 
 
 def select(contracts: Iterable[Contract]) -> list[Contract]:
@@ -38,7 +43,26 @@ def select(contracts: Iterable[Contract]) -> list[Contract]:
                 "make the library's functions internal"
             )
         chosen[contract.name] = contract
+    for front, interface in FRONTS.items():
+        if front in chosen:
+            chosen[front] = _extended(chosen[front], chosen[interface])
     return [chosen[name] for name in sorted(chosen)]
+
+
+def _extended(front: Contract, interface: Contract) -> Contract:
+    """The contract with its interface's ABI, and of its own what that has not."""
+    known = {_identity(entry) for entry in interface.abi}
+    return replace(front, abi=[entry for entry in front.abi if _identity(entry) not in known] + interface.abi)
+
+
+def _identity(entry: dict[str, Any]) -> tuple[str, ...]:
+    """What makes an ABI's entry the same as another, whatever its parameters are called."""
+    inputs = entry.get("inputs", ())
+    return (entry["type"], entry.get("name", ""), *(json.dumps(_types(parameter)) for parameter in inputs))
+
+
+def _types(parameter: dict[str, Any]) -> Any:
+    return [parameter["type"], [_types(component) for component in parameter.get("components", ())]]
 
 
 def _external(contract: Contract) -> bool:

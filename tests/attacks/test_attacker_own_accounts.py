@@ -157,16 +157,18 @@ def test_modules__called_directly__change_nothing_of_the_house(
 ) -> None:
     victim = make_account(collateral={"USDC": "40000"}, positions={"ETH-PERP": "100"})
     market.set_price("ETH", "2700")
-    trading, liquidation, listing, _, _ = protocol.house.functions.modules().call()
+    (trading, options, settlement, liquidation, listing, views), *_ = protocol.house.functions.modules().call()
     before = (victim.health, victim.balance("USDC"), victim.position("ETH-PERP"))
     step = (victim.account, attacker.account, WAD, 0, 2**200, ANY_STEP, b"")
     house = protocol.house
     data = (
-        (trading, house.functions.settle(victim.account)),
+        (settlement, house.functions.settle(victim.account)),
+        (options, house.functions.settle(victim.account)),
         (trading, house.functions.cancel(attacker.account, 1)),
         (liquidation, house.functions.liquidate(step)),
         (liquidation, house.functions.flag(victim.account)),
         (listing, house.functions.collect(protocol.token("USDC").address)),
+        (views, house.functions.health(victim.account)),
     )
     held = protocol.token("USDC").functions.balanceOf(house.address).call()
     for module, call in data:

@@ -49,7 +49,7 @@ EXPIRIES = {
     "ETH doubtful": (ETH, 60 * DAY, 60, 300),
     "SOL month": (SOL, 30 * DAY, 60, 300),
 }
-SERIES = {name: asset << 14 | 2_300 + i for i, (name, (asset, *_)) in enumerate(EXPIRIES.items())}
+SERIES = {name: asset << 14 | 4_300 + i for i, (name, (asset, *_)) in enumerate(EXPIRIES.items())}
 TERMS = Contingency(20_000, 10_000, 3_000, 2_000, 20_000, 5_000, 10_000, 20_000, 5_000_000)
 HAIRCUTS = {BTC: 50_000, ETH: 50_000, SOL: 150_000}
 
@@ -362,7 +362,7 @@ def _expected(margin: PortfolioMargin) -> dict[str, Any]:
 def dump(golden: Golden) -> str:
     """The file's text: a case a line."""
     cases = [
-        {"name": one.name, **_plain(asdict(one.holdings)), "expected": _plain(one.expected)} for one in golden.cases
+        {"name": one.name, **_plain(_held(one.holdings)), "expected": _plain(one.expected)} for one in golden.cases
     ]
     head = {
         "about": __doc__.splitlines()[0],
@@ -377,6 +377,11 @@ def dump(golden: Golden) -> str:
     parts = [f" {json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
     lines = ",\n".join(f"  {json.dumps(case)}" for case in cases)
     return "{\n" + ",\n".join(parts) + ',\n "cases": [\n' + lines + "\n ]\n}\n"
+
+
+def _held(holdings: Holdings) -> dict[str, Any]:
+    """All but what has expired, which no case holds."""
+    return {name: value for name, value in asdict(holdings).items() if name not in ("expired", "unfixed")}
 
 
 def _plain(value: Any) -> Any:

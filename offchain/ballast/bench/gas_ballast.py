@@ -162,7 +162,7 @@ def measure_ballast(
     on_step("health over more positions")
     steps += _wider_health(chain, local, system, actors)
     on_step("portfolio margin")
-    steps += measure_portfolio(local, lambda account, who: chain.view_gas(system.health_of(account), who))
+    steps += measure_portfolio(local, chain.view_gas)
     return steps
 
 

@@ -69,15 +69,19 @@ class Row:
 def with_ratios(rows: Iterable[Row]) -> list[Row]:
     """The rows in their order, with `ratio_to_ballast` filled in (4 decimals).
 
-    A row is compared with Ballast's row of the same `work` and `n`; `k` is not compared, because
-    a peer without scenarios has none. Rows without such a partner, or without a value, keep None.
+    A row is compared with Ballast's first row of the same `work` and `n`, our own with that of the same `k` too; a
+    peer's is not compared, because one without scenarios has none. Rows without such a partner, or without a value,
+    keep None.
     Raises `RowError` when the partner is in another unit.
     """
     rows = list(rows)
-    ours = {(row.work, row.n): row for row in rows if row.system == BALLAST and row.value}
+    ours: dict[tuple[str, int | None], Row] = {}
+    for row in rows:
+        if row.system == BALLAST and row.value:
+            ours.setdefault((row.work, row.n), row)
     compared = []
     for row in rows:
-        own = ours.get((row.work, row.n))
+        own = row if row.system == BALLAST else ours.get((row.work, row.n))
         if own is None or own.value is None or row.value is None:
             compared.append(row)
             continue

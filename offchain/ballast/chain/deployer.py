@@ -48,9 +48,12 @@ CORE = (
     "SurfaceOracle",
     "RiskArrays",
     "Trading",
+    "OptionTrading",
+    "Settlement",
     "LiquidationEngine",
     "LossAllocation",
     "Listing",
+    "LedgerViews",
     "Clearinghouse",
 )
 

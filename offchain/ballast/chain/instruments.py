@@ -19,21 +19,30 @@ __all__ = [
     "FUTURE",
     "OPTION",
     "PERPETUAL",
+    "SERIES",
     "SPOT",
     "Dated",
     "expiry_label",
     "expiry_of_label",
+    "expiry_of_series",
     "instrument_id",
     "instrument_of_name",
+    "kind_of",
     "name_of_instrument",
+    "option_parts",
+    "options_listing",
     "parse_dated",
+    "series_market",
     "series_of",
+    "series_of_instrument",
 ]
 
 SPOT = 1
 PERPETUAL = 2
 FUTURE = 3
 OPTION = 4
+#: The market of an expiry's options together.
+SERIES = 5
 
 _MAX_KIND = 0xF
 _MAX_ASSET = 0xFF
@@ -94,6 +103,36 @@ def expiry_of_label(label: str) -> int:
 def series_of(asset: int, expiry: int) -> int:
     """``asset << 14 | day``: what options on one forward have in common."""
     return asset << 14 | _day_of(expiry)
+
+
+def expiry_of_series(series: int) -> int:
+    """Unix seconds of a series' expiry."""
+    return int(_FIRST_EXPIRY.timestamp()) + (series & _MAX_DAY) * 86_400
+
+
+def kind_of(instrument: int) -> int:
+    """What an instrument is, claims apart: theirs is none of the kinds."""
+    return instrument >> 28
+
+
+def series_of_instrument(instrument: int) -> int:
+    """The series of a dated future, an option or a series' market."""
+    return instrument >> 6 & 0x3FFFFF
+
+
+def option_parts(instrument: int) -> tuple[int, int, bool]:
+    """Series, index of the strike, and whether it is a put, of an option's number."""
+    return series_of_instrument(instrument), instrument >> 1 & 31, bool(instrument & 1)
+
+
+def options_listing(asset: int) -> int:
+    """The number under which an underlying's options are listed together."""
+    return OPTION << 28 | asset << 20
+
+
+def series_market(series: int) -> int:
+    """The number of the market of a series' options together."""
+    return SERIES << 28 | series << 6
 
 
 def parse_dated(name: str) -> Dated:

@@ -9,9 +9,9 @@ from web3.contract import Contract
 from web3.types import TxReceipt
 
 from ballast import units
-from ballast.chain.instruments import expiry_of_label
+from ballast.chain.instruments import expiry_label, expiry_of_label, instrument_of_name
 from ballast.chain.surfaces import FULLY_SURE, Surface, sign_surface
-from ballast.errors import ContractError
+from ballast.errors import ContractError, UsageError
 
 if TYPE_CHECKING:
     from ballast.chain.local import LocalChain, Number
@@ -51,6 +51,17 @@ class LocalOptions:
         wads = [units.to_wad(strike) for strike in strikes]
         call = self.strikes.functions.listStrikes(self._asset(symbol), _seconds(expiry), wads)
         return self._chain.send(call, self._chain.governor)
+
+    def list_future(self, symbol: str, expiry: str | int) -> TxReceipt:
+        """Lists a dated future with the parameters' terms."""
+        chain, seconds = self._chain, _seconds(expiry)
+        terms = next(asset.futures for asset in chain.params.assets if asset.symbol == symbol)
+        if terms is None:
+            raise UsageError(f"assets.{symbol}.futures: not in the parameters; a dated future is listed with these")
+        name = f"{symbol}-{expiry_label(seconds)}"
+        number = instrument_of_name(name, self._asset(symbol))
+        config = tuple(terms.terms.content(terms.lot).values())
+        return chain.send(chain.protocol.house.functions.listMarket(number, name, config), chain.governor)
 
     def set_surface(
         self,

@@ -40,6 +40,7 @@ __all__ = [
     "ContingencyParams",
     "FeedParams",
     "FeesParams",
+    "FutureParams",
     "InterestParams",
     "LiquidationParams",
     "MarginParams",
@@ -54,6 +55,7 @@ __all__ = [
     "ScenarioParams",
     "SequencerParams",
     "SurfaceParams",
+    "TermsParams",
     "TokenParams",
     "known_networks",
 ]
@@ -243,12 +245,38 @@ class OptionRatesParams(RatesParams):
         return self
 
 
+class TermsParams(_Model):
+    """How a market is traded."""
+
+    tick: WadNumber
+    min_size: WadNumber
+    maker_fee: RateE6
+    taker_fee: RateE6
+    band: RateE6
+    band_absolute: WadNumber
+    open_interest_cap: WadNumber
+
+    def content(self, lot: int) -> dict[str, int]:
+        """As the contract takes it."""
+        return _camel({"lot": lot, **{name: getattr(self, name) for name in TermsParams.model_fields}})
+
+
 class OptionParams(_Model):
-    """An underlying's options. ``lot`` is the unit that sizes are counted in, for good."""
+    """An underlying's options. ``lot`` is the unit that sizes are counted in, for good; ``band`` counts of the mark and
+    of what doubling the volatility would add to it."""
 
     lot: WadNumber
+    terms: TermsParams
     rates: OptionRatesParams
     contingency: ContingencyParams
+
+
+class FutureParams(_Model):
+    """What each dated future of an underlying is listed with."""
+
+    lot: WadNumber
+    terms: TermsParams
+    rates: RatesParams
 
 
 def _camel(values: Mapping[str, int]) -> dict[str, int]:
@@ -367,17 +395,10 @@ class TokenParams(_Model):
         return units.to_units(whole, self.decimals)
 
 
-class MarketParams(_Model):
+class MarketParams(TermsParams):
     symbol: str
     kind: Literal["spot", "perp"]
     lot: WadNumber
-    tick: WadNumber
-    min_size: WadNumber
-    maker_fee: RateE6
-    taker_fee: RateE6
-    band: RateE6
-    band_absolute: WadNumber
-    open_interest_cap: WadNumber
     rates: RatesParams | None = None
 
     @model_validator(mode="after")
@@ -392,11 +413,14 @@ class AssetParams(_Model):
     feed: FeedParams
     token: TokenParams
     options: OptionParams | None = None
+    futures: FutureParams | None = None
     markets: list[MarketParams]
 
     @model_validator(mode="after")
     def _check(self) -> AssetParams:
-        charged = [rates.initial for rates in (self.token.rates, *(m.rates for m in self.markets)) if rates is not None]
+        dated = (self.options.rates if self.options else None, self.futures.rates if self.futures else None)
+        all_rates = (self.token.rates, *dated, *(m.rates for m in self.markets))
+        charged = [rates.initial for rates in all_rates if rates is not None]
         # what is opened at a price off by d and charged i is covered when the price is back while d < i / (1 + i)
         unit = units.E6
         if charged and self.feed.max_deviation * (unit + min(charged)) >= min(charged) * unit:

@@ -14,7 +14,7 @@ from eth_utils.abi import function_signature_to_4byte_selector
 from eth_utils.address import to_checksum_address
 
 from ballast.chain.artifacts import artifact
-from ballast.chain.instruments import PERPETUAL, SPOT, instrument_id
+from ballast.chain.instruments import FUTURE, PERPETUAL, SPOT, instrument_id, options_listing
 from ballast.chain.params import DEPLOYER, AssetParams, MarketParams, NetworkParams, RatesParams
 from ballast.chain.steps import (
     Answers,
@@ -35,6 +35,7 @@ __all__ = [
     "SEQUENCER_FEED",
     "build_plan",
     "instrument_of",
+    "options_symbol",
     "public_checks",
     "selector_of",
     "table_check",
@@ -46,7 +47,8 @@ ADMIN_ROLE = 0
 #: Step, and contract in the deployment file, of a rollup's uptime feed.
 SEQUENCER_FEED = "SequencerFeed"
 
-_MODULES = ("Trading", "LiquidationEngine", "Listing")
+#: In the order of `ILedger.Modules`.
+_MODULES = ("Trading", "OptionTrading", "Settlement", "LiquidationEngine", "Listing", "LedgerViews")
 
 
 def selector_of(contract: str, function: str) -> bytes:
@@ -71,6 +73,11 @@ def instrument_of(asset: int, market: MarketParams) -> int:
     if market.kind == "spot":
         return instrument_id(SPOT, asset, asset)
     return instrument_id(PERPETUAL, asset)
+
+
+def options_symbol(asset: AssetParams) -> str:
+    """What an underlying's options are listed as, together."""
+    return f"{asset.symbol}-OPTIONS"
 
 
 def build_plan(params: NetworkParams, deployer: str) -> list[Step]:
@@ -185,14 +192,19 @@ class _Planner:
         read = tuple(Ref(name) for name in ("OracleRouter", "SurfaceOracle", "ScenarioBook", "StrikeBook"))
         yield Deploy("RiskArrays", "RiskArrays", (authority, *read, tuple(params.arrays.content().values())))
         factors = tuple(params.margin.portfolio.content().values())
-        books = (Ref("ScenarioBook"), Ref("RiskArrays"))
-        yield Deploy("MarginEngine", "MarginEngine", (authority, *books, params.margin.minimum_maintenance, factors))
+        names = ("ScenarioBook", "RiskArrays", "SurfaceOracle", "StrikeBook", "SettlementOracle")
+        sources = tuple(Ref(name) for name in names)
+        yield Deploy("MarginEngine", "MarginEngine", (authority, sources, params.margin.minimum_maintenance, factors))
         yield Deploy("LossAllocation", "LossAllocation", (authority,))
+        others = {
+            "Settlement": ("StrikeBook", "SettlementOracle"),
+            "LiquidationEngine": ("LossAllocation", "OptionTrading", "Settlement"),
+            "Listing": ("StrikeBook",),
+        }
         for module in _MODULES:
-            losses = (Ref("LossAllocation"),) if module == "LiquidationEngine" else ()
-            yield Deploy(module, module, (authority, *losses))
+            yield Deploy(module, module, (authority, *map(Ref, others.get(module, ()))))
         modules = tuple(Ref(name) for name in _MODULES)
-        yield Deploy("Clearinghouse", "Clearinghouse", (authority, *modules))
+        yield Deploy("Clearinghouse", "Clearinghouse", (authority, modules))
         sequencer = self.params.sequencer
         if sequencer is not None and sequencer.kind == "pushed":
             yield self._aggregator(SEQUENCER_FEED, 0, sequencer.description, 0, 1)
@@ -213,8 +225,8 @@ class _Planner:
 
     def _wiring(self) -> Iterator[Call]:
         for name, function, pick in (
-            ("OracleRouter", "setRouter", 3),
-            ("MarginEngine", "setEngine", 4),
+            ("OracleRouter", "setRouter", 1),
+            ("MarginEngine", "setEngine", 2),
         ):
             wanted = Ref(name)
             check = self.house.check(f"contracts.{name}", "modules", (), wanted, pick=pick)
@@ -380,34 +392,37 @@ class _Planner:
         if haircut:
             same = self.engine.check(f"{path}.token.haircut", "haircutOf", (identifier,), haircut)
             yield self.engine.call("setHaircut", (identifier, haircut), same, of=asset.symbol)
+        if asset.futures is not None:
+            # each is listed by itself, when its expiry is
+            number, of = instrument_id(FUTURE, identifier), f"{asset.symbol} futures"
+            yield self._set_rates("Instrument", number, asset.futures.rates, f"{path}.futures", of)
         if asset.options is None:
             return
         lot = asset.options.lot
         opened = self.strikes.check(f"{path}.options.lot", "lotOf", (identifier,), lot)
         yield self.strikes.call("openUnderlying", (identifier, lot), opened, stage=Stage.MARKETS, of=asset.symbol)
+        number, symbol = options_listing(identifier), options_symbol(asset)
+        config = asset.options.terms.content(lot)
+        yield from self._listed(number, symbol, config, f"{path}.options.terms", Stage.OPTIONS)
+        yield self._set_rates("Instrument", number, asset.options.rates, f"{path}.options", symbol)
         terms = asset.options.contingency.content()
         same = self.engine.check(f"{path}.options.contingency", "contingencyOf", (identifier,), terms)
         yield self.engine.call("setContingency", (identifier, terms), same, of=asset.symbol)
 
     def _market(self, identifier: int, market: MarketParams) -> Iterator[Call]:
         instrument, path = instrument_of(identifier, market), f"markets.{market.symbol}"
-        config = {
-            "lot": market.lot,
-            "tick": market.tick,
-            "minSize": market.min_size,
-            "makerFee": market.maker_fee,
-            "takerFee": market.taker_fee,
-            "band": market.band,
-            "bandAbsolute": market.band_absolute,
-            "openInterestCap": market.open_interest_cap,
-        }
-        listed = self.house.check(f"{path}.listed", "marketOf", (instrument,), Answers(), pick=0)
-        same = self.house.check(path, "marketOf", (instrument,), config, pick=1)
-        args = (instrument, market.symbol, config)
-        yield self.house.call("listMarket", args, listed, stage=Stage.MARKETS, of=market.symbol)
-        yield self._correction("setMarketConfig", (instrument, config), same, market.symbol)
+        yield from self._listed(instrument, market.symbol, market.content(market.lot), path)
         if market.rates is not None:
             yield self._set_rates("Instrument", instrument, market.rates, path, market.symbol)
+
+    def _listed(
+        self, instrument: int, symbol: str, config: dict[str, int], path: str, stage: int = Stage.MARKETS
+    ) -> Iterator[Call]:
+        listed = self.house.check(f"{path}.listed", "marketOf", (instrument,), Answers(), pick=0)
+        same = self.house.check(path, "marketOf", (instrument,), config, pick=1)
+        args = (instrument, symbol, config)
+        yield self.house.call("listMarket", args, listed, stage=stage, of=symbol)
+        yield self._correction("setMarketConfig", (instrument, config), same, symbol)
 
     def _correction(self, function: str, args: tuple[Any, ...], check: Check, of: str) -> Call:
         return self.house.call(function, args, check, stage=Stage.CORRECTIONS, of=of, correction=True)

@@ -14,8 +14,9 @@ from web3.types import BlockIdentifier
 from ballast.chain import reverts
 from ballast.chain.artifacts import artifact
 from ballast.chain.deployment import Deployment
+from ballast.chain.instruments import instrument_of_name, parse_dated
 from ballast.chain.rpc import require_chain
-from ballast.errors import UsageError
+from ballast.errors import ContractError, UsageError
 from ballast.units import WAD
 
 __all__ = ["Health", "Protocol"]
@@ -83,12 +84,12 @@ class Protocol:
     @cached_property
     def router(self) -> Contract:
         """The OracleRouter that the Clearinghouse reads now."""
-        return self.contract("OracleRouter", self.house.functions.modules().call()[3])
+        return self.contract("OracleRouter", self.house.functions.modules().call()[1])
 
     @cached_property
     def engine(self) -> Contract:
         """The MarginEngine that the Clearinghouse reads now."""
-        return self.contract("MarginEngine", self.house.functions.modules().call()[4])
+        return self.contract("MarginEngine", self.house.functions.modules().call()[2])
 
     def token(self, symbol: str) -> Contract:
         """A collateral token by its symbol (USDC, BTC, ETH, SOL)."""
@@ -102,8 +103,26 @@ class Protocol:
         return self.contract("PushedAggregator", self._entry("feed", self.deployment.feeds, symbol))
 
     def instrument(self, symbol: str) -> int:
-        """An instrument's number by its name, such as ``ETH-PERP``."""
-        return self._entry("instrument", self.deployment.instruments, symbol)
+        """An instrument's number by its name: ``ETH-PERP``, or a dated one such as ``ETH-26MAR27-3500-C``, whose strike
+        the StrikeBook must have."""
+        if symbol in self.deployment.instruments or symbol.count("-") not in (1, 3):
+            return self._entry("instrument", self.deployment.instruments, symbol)
+        try:
+            found = parse_dated(symbol)
+        except UsageError:
+            return self._entry("instrument", self.deployment.instruments, symbol)
+        asset = self._entry("underlying", self.deployment.underlyings, found.underlying)
+        strikes = () if found.strike is None else self.strikes(asset, found.expiry)
+        return instrument_of_name(symbol, asset, strikes)
+
+    def strikes(self, asset: int, expiry: int) -> tuple[int, ...]:
+        """Strikes of an expiry in the order of their indices, USDC in 1e18; none where it is not listed."""
+        try:
+            return tuple(self.contract("StrikeBook").functions.strikesOf(asset, expiry).call())
+        except ContractError as error:
+            if error.name == "Strikes_UnknownExpiry":
+                return ()
+            raise
 
     @cached_property
     def symbols(self) -> dict[int, str]:

@@ -29,9 +29,10 @@ class Stage(IntEnum):
     FEEDS = 2
     TOKENS = 3  # one stage per token from here on: their ids follow the order of listing
     MARKETS = 40
-    CORRECTIONS = 41
-    ROLES = 42
-    HANDOVER = 43
+    OPTIONS = 41  # in the lots of underlyings that are open
+    CORRECTIONS = 42
+    ROLES = 43
+    HANDOVER = 44
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,13 @@ from web3.types import StateOverride, TxParams
 
 from ballast.chain.deployer import creation_code, describe, known_addresses
 from ballast.chain.deployment import Deployment
+from ballast.chain.instruments import FUTURE, OPTION, kind_of, options_listing
 from ballast.chain.params import DEPLOYER, NetworkParams
 from ballast.chain.plan import (
     ADMIN_ROLE,
     build_plan,
     instrument_of,
+    options_symbol,
     public_checks,
     selector_of,
     table_check,
@@ -97,10 +99,12 @@ def verify(w3: Web3, params: NetworkParams, deployment: Deployment) -> list[Diff
 def _file_differences(
     params: NetworkParams, addresses: Mapping[str, str], deployment: Deployment, deployer: str
 ) -> Iterator[Difference]:
-    """Whether the deployment file says what it would say if it were written now."""
+    """Whether the deployment file says what it would say if it were written now, but for what is listed for a time."""
     start = deployment.start_block
     wanted = describe(params, dict(addresses), start, deployer).model_dump()
     for field, value in deployment.model_dump().items():
+        if field == "instruments":
+            value = {name: number for name, number in value.items() if kind_of(number) not in (FUTURE, OPTION)}
         if value != wanted[field]:
             yield Difference(f"deployment file: {field}", wanted[field], value)
 
@@ -219,16 +223,17 @@ def _listing_differences(reader: Reader, params: NetworkParams, deployer: str) -
         args: Mapping[str, Any] = event["args"]
         match event["event"]:
             case "MarketListed":
-                markets[args["instrument"]] = args["symbol"]
+                if kind_of(args["instrument"]) != FUTURE:  # which come with their expiries
+                    markets[args["instrument"]] = args["symbol"]
             case "MarketStatusSet":
                 closed[args["instrument"]] = args["reduceOnly"]
             case _:
                 quoters[args["quoter"]] = args["allowed"]
-    wanted = {
-        instrument_of(identifier, market): market.symbol
-        for identifier, asset in enumerate(params.assets)
-        for market in asset.markets
-    }
+    wanted: dict[int, str] = {}
+    for identifier, asset in enumerate(params.assets):
+        wanted |= {instrument_of(identifier, market): market.symbol for market in asset.markets}
+        if asset.options is not None:
+            wanted[options_listing(identifier)] = options_symbol(asset)
     if markets != wanted:
         yield Difference("markets", wanted, markets)
     for instrument, is_closed in closed.items():

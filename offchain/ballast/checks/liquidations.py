@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ballast.chain.instruments import FUTURE, OPTION, kind_of
 from ballast.checks.history import History, Transaction
 from ballast.checks.ledger import Ledger, Token
 from ballast.checks.result import Findings, Result
@@ -112,8 +113,8 @@ def _check_partial(findings: Findings, scene: _Scene, event: LoggedEvent, after:
 
 
 def _lots(scene: _Scene, account: int) -> int:
-    """What slices of whole lots may leave unhedged in the PORTFOLIO model, USDC 1e18: a lot of each perpetual, moved by
-    all of its value."""
+    """What slices of whole lots may leave unhedged in the PORTFOLIO model, USDC 1e18: a lot of each perpetual, future
+    and option, moved by all of its value."""
     view, block = scene.view, scene.transaction.block
     if view.must([("accountOf", [account])], block - 1)[0][2] != _PORTFOLIO:
         return 0
@@ -121,6 +122,11 @@ def _lots(scene: _Scene, account: int) -> int:
     for number in view.perpetuals:
         config, mark = view.must([("marketOf", [number]), ("markOf", [number])], block)
         lots += config[1][0] * mark[0] // WAD
+    values = Values.before(scene.transaction, scene.tokens)
+    for number in scene.ledger.entries_of(account):
+        if kind_of(number) in (FUTURE, OPTION) and values is not None:
+            ((_, terms),) = view.must([("marketOf", [number])], block)
+            lots += terms[0] * values.prices[number >> 20 & 0xFF] // WAD
     return lots * scene.target // WAD
 
 
@@ -146,6 +152,9 @@ def _gross(scene: _Scene) -> int | None:
         size = asked[("positionOf", (account, number))][0]
         if size:
             gross += abs(size * asked[("markOf", (number,))][0]) // WAD
+    for number, (size, _) in scene.ledger.entries_of(account).items():
+        if kind_of(number) in (FUTURE, OPTION):
+            gross += abs(size) * values.prices[number >> 20 & 0xFF] // WAD
     return gross
 
 

@@ -1,7 +1,9 @@
-"""I1: in every market sizes sum to zero, and unsettled profits and claims to the pool."""
+"""I1: in every market sizes sum to zero, and unsettled profits and claims to the pool; sizes of every option sum to
+zero."""
 
 from __future__ import annotations
 
+from ballast.chain.instruments import FUTURE, OPTION, SERIES, expiry_of_series, kind_of, series_of_instrument
 from ballast.checks.history import History
 from ballast.checks.ledger import Ledger
 from ballast.checks.result import Findings, Result
@@ -22,20 +24,47 @@ def check_markets(history: History) -> Result:
         ledger.apply(transaction.events)
         for instrument in {event["instrument"] for event in transaction.named("PoolSet")}:
             name = history.view.perpetuals.get(instrument, str(instrument))
-            _check_identity(findings, ledger, instrument, f"{name} after {transaction.hash[:10]}")
+            _check_identity(findings, ledger, instrument, f"{name} after {transaction.hash[:10]}", transaction.time)
             findings.count("market changes")
+        for instrument in {event["instrument"] for event in transaction.named("PositionSet")}:
+            if kind_of(instrument) == OPTION and not _is_over(instrument, transaction.time):
+                total = sum(size for size, _ in ledger.positions_in(instrument))
+                findings.require(total == 0, f"option {instrument} after {transaction.hash[:10]}: sizes sum to {total}")
+                findings.count("option changes")
     ledger = history.ledger()
-    for instrument, name in history.view.perpetuals.items():
-        _check_views(findings, history, ledger, instrument, name)
-        findings.count("markets")
+    held = {number for _, number in ledger.positions if kind_of(number) in (FUTURE, OPTION)}
+    now = history.transactions[-1].time if history.transactions else 0
+    dated = {number: str(number) for number in sorted(held) if not _is_over(number, now)}
+    for instrument, name in (history.view.perpetuals | dated).items():
+        if kind_of(instrument) == OPTION:
+            _check_open(findings, history, ledger, instrument)
+        else:
+            _check_views(findings, history, ledger, instrument, name)
+        findings.count("options" if kind_of(instrument) == OPTION else "markets")
     return findings.result()
 
 
-def _check_identity(findings: Findings, ledger: Ledger, instrument: int, where: str) -> None:
+def _is_over(instrument: int, time: int) -> bool:
+    """Expired: its accounts are settled one by one, so that sizes sum to zero at the end alone."""
+    return kind_of(instrument) in (FUTURE, OPTION) and time >= expiry_of_series(series_of_instrument(instrument))
+
+
+def _check_open(findings: Findings, history: History, ledger: Ledger, instrument: int) -> None:
+    """The contract's open interest is what longs hold."""
+    ((shown, _),) = history.view.must([("marketOf", [instrument])], history.last)
+    longs = sum(size for size, _ in ledger.positions_in(instrument) if size > 0)
+    findings.require(longs == shown[5], f"option {instrument}: longs sum to {longs}, open interest is {shown[5]}")
+
+
+def _check_identity(findings: Findings, ledger: Ledger, instrument: int, where: str, time: int) -> None:
     """Sums over the accounts' entries, without any price: mark and funding cancel between the
     sides."""
     market = ledger.markets[instrument]
     entries = ledger.positions_in(instrument)
+    if kind_of(instrument) == SERIES or _is_over(instrument, time):
+        claimed = sum(ledger.claims_in(instrument))
+        findings.require(claimed == market.claim_shares, f"{where}: claims sum to {claimed}, not {market.claim_shares}")
+        return
     total = sum(size for size, _ in entries)
     findings.require(total == 0, f"{where}: sizes sum to {total}, not 0")
     longs = sum(size for size, _ in entries if size > 0)

@@ -23,12 +23,13 @@ from ballast.commands.ledger import (
 from ballast.commands.options import deployment_option, json_option, print_json, rpc_option, stdout_console
 from ballast.errors import ContractError, InvariantError, UsageError
 from ballast.index.state import CLAIM
-from ballast.risk.margin import PORTFOLIO, STANDARD
+from ballast.risk.margin import ISOLATED, PORTFOLIO, STANDARD
+from ballast.risk.option_worth import option_worth
 from ballast.risk.valuation import QUOTE, NoHealthError, Portfolio
 
 __all__ = ["command"]
 
-_MODELS = {STANDARD: "STANDARD", PORTFOLIO: "PORTFOLIO"}
+_MODELS = {STANDARD: "STANDARD", PORTFOLIO: "PORTFOLIO", ISOLATED: "ISOLATED"}
 
 
 @dataclass(frozen=True)
@@ -151,14 +152,23 @@ def _holdings(view: LedgerView, number: int) -> list[dict[str, str | None]]:
         name, value = view.token_name(leg.token), str(units.from_wad(leg.value))
         holdings.append({"name": name, "amount": str(amount), "value": value, "unsettled": None})
     for linear in portfolio.linears:
-        symbol = view.state.markets[linear.instrument & ~CLAIM].symbol
         claim = bool(linear.instrument & CLAIM)
         holdings.append(
             {
-                "name": f"{symbol} claim" if claim else symbol,
+                "name": view.instrument_name(linear.instrument),
                 "amount": None if claim else str(units.from_wad(linear.size)),
                 "value": None if claim else str(units.from_wad(linear.notional)),
                 "unsettled": str(units.from_wad(linear.pnl)),
+            }
+        )
+    for option, size in view.options_of(number).items():
+        worth = option_worth(view.margin, option, size)
+        holdings.append(
+            {
+                "name": view.instrument_name(option),
+                "amount": str(units.from_wad(size)),
+                "value": None if worth is None else str(units.from_wad(worth)),
+                "unsettled": None,
             }
         )
     return holdings

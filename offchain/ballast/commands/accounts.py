@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,14 @@ from ballast.commands.ledger import (
 )
 from ballast.commands.options import deployment_option, json_option, print_json, rpc_option, stdout_console
 from ballast.index import Account
+from ballast.index.state import CLAIM
+from ballast.risk.many import healths_of
 from ballast.risk.valuation import NoHealthError
 
 __all__ = ["command"]
+
+#: Positions that a row of the table names.
+_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,7 @@ def command(
       ballast accounts --riskiest 10 --rpc http://127.0.0.1:8545
     """
     with open_ledger(rpc, deployment, database, block) as view:
-        rows = sorted((_row(view, number) for number in view.state.accounts), key=lambda row: row.rank)
+        rows = sorted(_rows(view), key=lambda row: row.rank)
         shown = rows if riskiest is None else rows[:riskiest]
         if as_json:
             print_json(_json(view, rows, shown))
@@ -74,12 +80,13 @@ def command(
             _print(view, rows, shown)
 
 
-def _row(view: LedgerView, number: int) -> _Row:
-    account = view.state.accounts[number]
-    try:
-        return _Row(number, account, view.margin.health(number))
-    except NoHealthError as error:
-        return _Row(number, account, None, str(error))
+def _rows(view: LedgerView) -> Iterator[_Row]:
+    accounts = view.state.accounts
+    for number, health in healths_of(view.margin, view.state.banks, accounts).items():
+        if isinstance(health, NoHealthError):
+            yield _Row(number, accounts[number], None, str(health))
+        else:
+            yield _Row(number, accounts[number], health)
 
 
 def _json(view: LedgerView, rows: list[_Row], shown: list[_Row]) -> dict[str, Any]:
@@ -95,11 +102,26 @@ def _json(view: LedgerView, rows: list[_Row], shown: list[_Row]) -> dict[str, An
                 "id": str(row.number),
                 "flagged_at": row.account.flagged_at or None,
                 "liquidation_steps": row.account.steps,
+                "positions": {name: str(units.from_wad(size)) for name, size in _positions(view, row.account)},
                 **({"error": row.reason} if row.health is None else health_json(row.health)),
             }
             for row in shown
         ],
     }
+
+
+def _positions(view: LedgerView, account: Account) -> Iterator[tuple[str, int]]:
+    """Names and sizes (1e18), claims apart."""
+    for number, held in sorted(account.positions.items()):
+        if not number & CLAIM:
+            yield view.instrument_name(number), held.size
+
+
+def _named(view: LedgerView, account: Account) -> str:
+    """The first positions, long ones with a plus."""
+    found = [f"{'-' if size < 0 else '+'}{name}" for name, size in _positions(view, account)]
+    more = len(found) - _SHOWN
+    return " ".join(found[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _print(view: LedgerView, rows: list[_Row], shown: list[_Row]) -> None:
@@ -109,14 +131,15 @@ def _print(view: LedgerView, rows: list[_Row], shown: list[_Row]) -> None:
     for name in ("equity", "initial", "maintenance", "health factor"):
         table.add_column(name, justify="right")
     table.add_column("")
+    table.add_column("positions")
     for row in shown:
         name = units.format_account(row.number)
         if row.health is None:
-            table.add_row(name, "", "", "", "", row.reason)
+            table.add_row(name, "", "", "", "", row.reason, _named(view, row.account))
             continue
         health = row.health
         amounts = (f"{units.from_wad(v):,.2f}" for v in (health.equity, health.initial, health.maintenance))
-        table.add_row(name, *amounts, factor_text(health), _remark(row))
+        table.add_row(name, *amounts, factor_text(health), _remark(row), _named(view, row.account))
     console.print(table)
     for asset, reason in view.prices.refused.items():
         console.print(f"asset {asset} has no usable price: {reason}")

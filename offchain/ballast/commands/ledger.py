@@ -11,10 +11,12 @@ from typing import Any, TypeVar
 import click
 
 from ballast import units
+from ballast.chain.instruments import OPTION, kind_of
 from ballast.chain.protocol import Health, Protocol
 from ballast.commands.options import LOCAL_CHAIN_ID, open_protocol, stderr_console
 from ballast.config import load_settings
 from ballast.index import Index, LedgerState
+from ballast.index.names import instrument_name
 from ballast.index.prices import PriceSheet, read_prices
 from ballast.index.progress import backfill_bar
 from ballast.risk.margin import Margins
@@ -58,6 +60,15 @@ class LedgerView:
         address = self.state.banks[token].address
         named = (name for name, entry in self.protocol.deployment.tokens.items() if entry.address == address)
         return next(named, address)
+
+    def instrument_name(self, instrument: int) -> str:
+        """As ``ballast.index.names`` has it."""
+        return instrument_name(self.state, self.protocol.deployment.underlyings, instrument)
+
+    def options_of(self, account: int) -> dict[int, int]:
+        """Sizes of an account's options by instrument, 1e18."""
+        positions = self.state.account(account).positions
+        return {number: held.size for number, held in sorted(positions.items()) if kind_of(number) == OPTION}
 
 
 @contextmanager

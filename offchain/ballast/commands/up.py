@@ -11,6 +11,7 @@ from types import FrameType
 
 import click
 
+from ballast.chain.expiries import list_expiries
 from ballast.chain.local import LocalChain
 from ballast.chain.seeds import MAX_SEEDS, seed_accounts
 from ballast.commands.options import LOCAL_CHAIN_ID, print_json, stderr_console
@@ -62,7 +63,8 @@ def command(port: int, chain_id: int, fork: str | None, seed_accounts: int, as_j
     """Start a local chain with everything deployed and markets listed.
 
     Prints one JSON line when it is ready and stays in the foreground; Ctrl-C stops it. Anvil's
-    account 0 is governor and pushes the prices, accounts 1-9 are yours.
+    account 0 is governor, pushes the prices and signs surfaces, accounts 1-9 are yours. Each coin
+    has a perpetual, and two expiries with a dated future and seven strikes.
 
     \b
     Example:
@@ -76,7 +78,7 @@ def _serve(port: int, chain_id: int, fork: str | None, seeds: int) -> None:
     console = stderr_console()
     with LocalChain(port=port, chain_id=chain_id, fork_url=fork) as chain:
         opened = seed_accounts(chain, seeds)
-        chain.deployment.save(DEPLOYMENT_FILE)
+        list_expiries(chain).save(DEPLOYMENT_FILE)
         line = {
             "rpc": chain.url,
             "deployment": str(DEPLOYMENT_FILE.resolve()),

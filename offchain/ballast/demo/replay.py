@@ -84,10 +84,9 @@ class Replay:
         return self.frames
 
     def _open(self, count: int) -> list[Opened]:
-        self.chain.rpc("evm_setAutomine", True)
-        opened = self.population.open_traders(count)
-        self.chain.rpc("evm_setAutomine", False)
-        return opened
+        with self.population.expiry.automine():
+            self.population.expiry.refresh()
+            return self.population.open_traders(count)
 
     def _step(self, index: int, point: PricePoint) -> Frame:
         now = max(self._start + point.seconds, self.chain.now() + 1)
@@ -105,6 +104,8 @@ class Replay:
         if self.desk.unload():
             self.chain.rpc("anvil_setNextBlockBaseFeePerGas", hex(BASE_FEE))
             self.chain.rpc("evm_mine")
+        with self.population.expiry.automine():
+            self.population.expiry.refresh()
         return Frame(index, block, point, healths, len(report.liquidations_sent))
 
     def _push(self, prices: Mapping[str, Decimal]) -> None:

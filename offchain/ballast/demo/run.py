@@ -15,6 +15,7 @@ from ballast.checks import Result, check_history
 from ballast.checks.history import read_history
 from ballast.checks.view import ChainView
 from ballast.demo.desk import Desk
+from ballast.demo.expiry import Expiry
 from ballast.demo.replay import BASE_FEE, Frame, Replay
 from ballast.demo.scenario import Scenario
 from ballast.demo.setting import listed_prices, params_for
@@ -81,8 +82,11 @@ def run_demo(scenario: Scenario, *, seed: int = 1, watcher: Watcher | None = Non
         chain.rpc("evm_setNextBlockTimestamp", genesis + _DEPLOY_SECONDS)
         watcher.stage("opening accounts")
         symbols = tuple(asset.symbol for asset in params.assets[1:])
-        population = Population(chain, symbols, seed)
+        last = max(point.seconds for point in scenario.path.points)
+        expiry = Expiry(chain, symbols, int(first.timestamp()) + last)
+        population = Population(chain, symbols, seed, expiry)
         population.open_lenders()
+        expiry.list_all()
         chain.fund_insurance(INSURANCE)
         with _hire(chain, params) as keeper:
             assert keeper.liquidator is not None

@@ -14,7 +14,9 @@ from random import Random
 
 from ballast import units
 from ballast.chain.local import LocalChain
-from ballast.errors import UsageError
+from ballast.demo.expiry import Expiry
+from ballast.errors import ContractError, UsageError
+from ballast.risk.margin import PORTFOLIO
 
 __all__ = ["LENDERS", "SHAPES", "Opened", "Population"]
 
@@ -41,8 +43,9 @@ class Opened:
 class Population:
     """Opens accounts on a chain, and remembers them. ``symbols`` are the coins that have markets."""
 
-    def __init__(self, chain: LocalChain, symbols: tuple[str, ...], seed: int) -> None:
+    def __init__(self, chain: LocalChain, symbols: tuple[str, ...], seed: int, expiry: Expiry) -> None:
         self.chain = chain
+        self.expiry = expiry
         self.symbols = symbols
         self.opened: list[Opened] = []
         self._random = Random(seed)
@@ -51,6 +54,7 @@ class Population:
             market.symbol: units.from_wad(market.min_size) for asset in chain.params.assets for market in asset.markets
         }
         self._charges = _initial_charges(chain)
+        self._option_lots = {asset.symbol: asset.options.lot for asset in chain.params.assets if asset.options}
         #: The market maker and the buyer, once they are there.
         self.maker = 0
         self.buyer = 0
@@ -127,7 +131,50 @@ class Population:
         size = self._cash(account) / self._perp(symbol) * self._tightness()
         self._trade(account, f"{symbol}-PERP", -size)
 
+    def strangle(self, account: int, symbol: str) -> None:
+        """A call and a put sold on USDC, margined as a portfolio."""
+        self.chain.choose_model(account, PORTFOLIO)
+        size = self._lots(symbol, self._cash(account) * 2 * self._tightness())
+        for strike, side in (("call", "C"), ("put", "P")):
+            self._sell(account, self.expiry.option(symbol, strike, side), size, symbol)
+
+    def covered_call(self, account: int, symbol: str) -> None:
+        """Coins deposited, calls on them sold, USDC borrowed."""
+        self.chain.choose_model(account, PORTFOLIO)
+        worth = self._equity()
+        self._deposit(account, symbol, worth)
+        self._sell(account, self.expiry.option(symbol, "call", "C"), self._lots(symbol, worth), symbol)
+        self._borrow(account, "USDC", worth / 5 * self._tightness())
+
+    def basis_trade(self, account: int, symbol: str) -> None:
+        """A dated future bought, the perpetual sold, as a portfolio; and a put for the worst."""
+        self.chain.choose_model(account, PORTFOLIO)
+        worth = self._cash(account) * Decimal("1.5") * self._tightness()
+        size = self._size(f"{symbol}-PERP", worth, ROUND_FLOOR)
+        self.chain.fill(self.maker, account, self.expiry.future(symbol), size)
+        self.chain.fill(self.maker, account, f"{symbol}-PERP", -size)
+        put = self._lots(symbol, worth / 10)
+        self.chain.fill(self.maker, account, self.expiry.option(symbol, "put", "P"), put)
+
     # ------------------------------------------------------------ hands
+
+    def _lots(self, symbol: str, worth: Decimal) -> Decimal:
+        """Units of an option on coins worth so many USD, whole lots, at least one."""
+        lot = units.from_wad(self._option_lots[symbol])
+        return max(lot, (worth / self.chain.price(symbol) / lot).to_integral_value(ROUND_FLOOR) * lot)
+
+    def _sell(self, account: int, option: str, size: Decimal, symbol: str) -> None:
+        """Sells as much as initial margin allows: half where it does not."""
+        while True:
+            try:
+                self.chain.fill(account, self.maker, option, size)
+            except ContractError as error:
+                half = self._lots(symbol, size * self.chain.price(symbol) / 2)
+                if error.name != "Ledger_BelowInitialMargin" or half == size:
+                    raise
+                size = half
+            else:
+                return
 
     def _spot(self, symbol: str) -> Decimal:
         """Initial charge of the coin's balance, a part of its value."""
@@ -206,4 +253,7 @@ SHAPES: dict[str, Callable[[Population, int, str], None]] = {
     "carry": Population.carry,
     "hedged": Population.hedged,
     "coin borrower": Population.coin_borrower,
+    "strangle": Population.strangle,
+    "covered call": Population.covered_call,
+    "basis trade": Population.basis_trade,
 }

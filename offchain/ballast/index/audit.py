@@ -11,13 +11,14 @@ after a block depends on it.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from web3 import Web3
 
+from ballast.chain.instruments import OPTION, SERIES, kind_of, options_listing, series_of_instrument
 from ballast.errors import ReorgError
 from ballast.index.audit_engine import engine_pairs
 from ballast.index.index import Index
@@ -122,8 +123,15 @@ def _accounts(storage: LedgerStorage, state: LedgerState) -> Iterator[_Pair]:
         yield f"{name} steps", account.steps, found.header["steps"]
         held = sum(1 << token for token in account.balances)
         yield f"{name} tokens", held, found.header["tokens"]
-        yield f"{name} entries", len(account.positions), found.header["linears"]
-        yield from _entries(name, account.balances, account.positions, found)
+        options = {number: held.size for number, held in account.positions.items() if kind_of(number) == OPTION}
+        others = {number: held for number, held in account.positions.items() if number not in options}
+        yield f"{name} entries", len(others), found.header["linears"]
+        yield f"{name} options", len(options), found.header["options"]
+        yield from _entries(name, account.balances, others, found)
+        for number in sorted(options.keys() | found.lots.keys()):
+            lot = state.markets[options_listing(number >> 20 & 0xFF)].config["lot"]
+            yield f"{name} size in {number}", options.get(number, 0), found.lots.get(number, 0) * lot
+        yield f"{name} series", Counter(map(series_of_instrument, options)), found.series
 
 
 def _entries(
@@ -201,14 +209,32 @@ def _markets(storage: LedgerStorage, state: LedgerState) -> Iterator[_Pair]:
     sums = _position_sums(state)
     for instrument, market in state.markets.items():
         name, found = f"market {market.symbol}", stored[instrument]
-        yield f"{name} listed", 1, found["listed"]
-        yield f"{name} reduceOnly", int(market.reduce_only), found["reduceOnly"]
+        is_series = kind_of(instrument) == SERIES  # whose options are listed together
+        if not is_series:
+            yield f"{name} listed", 1, found["listed"]
+            yield f"{name} reduceOnly", int(market.reduce_only), found["reduceOnly"]
         for field, column in _MARKET_FIELDS.items():
             yield f"{name} {field}", getattr(market, column), found[field]
-        for field, value in market.config.items():
+        for field, value in market.config.items() if not is_series else ():
             yield f"{name} {field}", value, found[f"config.{field}"]
         if not state.partial:
             yield from _market_sums(name, market, sums, found)
+    if not state.partial:
+        yield from _open_options(storage, state, sums)
+
+
+def _open_options(storage: LedgerStorage, state: LedgerState, sums: Mapping[tuple[int, str], int]) -> Iterator[_Pair]:
+    """Of every option that is listed: its open interest, which no event says."""
+    engine = state.parameters.engine
+    listed = {} if engine is None or engine.books is None else engine.books.strikes
+    numbers = [
+        OPTION << 28 | series << 6 | strike << 1 | put
+        for series, strikes in sorted(listed.items())
+        for strike in range(len(strikes))
+        for put in (0, 1)
+    ]
+    for number, found in storage.markets(numbers).items():
+        yield f"option {number} open interest", sums.get((number, "long"), 0), found["sums.openInterest"]
 
 
 def _position_sums(state: LedgerState) -> Mapping[tuple[int, str], int]:

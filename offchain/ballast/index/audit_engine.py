@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from eth_utils.crypto import keccak
 
-from ballast.chain.instruments import series_of
+from ballast.chain.instruments import expiry_of_series, series_of
 from ballast.errors import ContractError
 from ballast.index.state import Books, Engine, LedgerState, Table
 from ballast.index.views import Views, plain
@@ -35,7 +35,7 @@ def engine_pairs(views: Views, state: LedgerState) -> Iterator[_Pair]:
         ours = tuple(engine.token_rates.get(token, (0, 0)))
         yield f"engine rates of token {token}", ours, ask("tokenRates", token)
         yield f"engine haircut of token {token}", engine.haircuts.get(token, 0), ask("haircutOf", token)
-    for instrument in state.markets:
+    for instrument in sorted(state.markets.keys() | engine.instrument_rates.keys()):
         ours = tuple(engine.instrument_rates.get(instrument, (0, 0)))
         yield f"engine rates of instrument {instrument}", ours, ask("instrumentRates", instrument)
     assets = {bank.asset for bank in state.banks.values()} | engine.contingencies.keys()
@@ -47,9 +47,11 @@ def engine_pairs(views: Views, state: LedgerState) -> Iterator[_Pair]:
 
 
 def _books(views: Views, engine: Engine, books: Books) -> Iterator[_Pair]:
-    scenarios, arrays = (views.call("MarginEngine", engine.address, name) for name in ("SCENARIOS", "ARRAYS"))
-    yield "engine SCENARIOS", plain(books.scenarios), scenarios
-    yield "engine ARRAYS", plain(books.arrays), arrays
+    sources = views.call("MarginEngine", engine.address, "sources")
+    ours = (books.scenarios, books.arrays, books.surfaces, books.strike_book, books.settlement)
+    yield "engine sources", plain(ours), sources
+    scenarios, arrays, surfaces, strikes, settlement = sources
+    yield from _expiries(views, books, surfaces, strikes, settlement)
     yield "scenarios limits", plain(books.scenario_limits), views.call("ScenarioBook", scenarios, "limits")
     yield "arrays limits", plain(books.array_limits), views.call("RiskArrays", arrays, "limits")
     proposal = books.proposal
@@ -67,6 +69,23 @@ def _books(views: Views, engine: Engine, books: Books) -> Iterator[_Pair]:
             if field != "names":
                 yield f"scenarios {field}", plain(value), found
         yield from _arrays(views, arrays, table, books.blobs)
+
+
+def _expiries(views: Views, books: Books, surfaces: str, strikes: str, settlement: str) -> Iterator[_Pair]:
+    """Of every series that the index knows: strikes, the surface's forward, the settlement price."""
+    for asset, lot in books.lots.items():
+        yield f"lot of options of asset {asset}", lot, views.call("StrikeBook", strikes, "lotOf", asset)
+    for series, listed in books.strikes.items():
+        found = views.call("StrikeBook", strikes, "strikesOf", series >> 14, expiry_of_series(series))
+        yield f"strikes of series {series}", listed, found
+    for series, forward in books.forwards.items():
+        found = views.call("SurfaceOracle", surfaces, "basisOf", series >> 14, expiry_of_series(series))
+        yield f"forward of series {series}", tuple(forward), found
+    for series in books.strikes.keys() | books.settled.keys():
+        place = series >> 14, expiry_of_series(series)
+        is_fixed = views.call("SettlementOracle", settlement, "isFixed", *place)
+        theirs = views.call("SettlementOracle", settlement, "priceOf", *place) if is_fixed else 0
+        yield f"settlement of series {series}", books.settled.get(series, 0), theirs
 
 
 def _arrays(views: Views, arrays: str, table: Table, blobs: Mapping[int, bytes]) -> Iterator[_Pair]:

@@ -23,7 +23,15 @@ __all__ = ["REORG_LIMIT", "Index"]
 
 #: Blocks that a re-org may undo.
 REORG_LIMIT = 128
-_MODULES = ("MarginEngine", "OracleRouter", "ScenarioBook", "RiskArrays")
+_MODULES = (
+    "MarginEngine",
+    "OracleRouter",
+    "ScenarioBook",
+    "RiskArrays",
+    "StrikeBook",
+    "SurfaceOracle",
+    "SettlementOracle",
+)
 
 
 class Index:

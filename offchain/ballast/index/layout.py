@@ -15,7 +15,9 @@ from eth_utils.crypto import keccak
 __all__ = [
     "ACCOUNT_BALANCES",
     "ACCOUNT_HEADER",
+    "ACCOUNT_OPTIONS",
     "ACCOUNT_QUOTES",
+    "ACCOUNT_SERIES",
     "ACCOUNT_SIZES",
     "BANK",
     "GLOBALS",
@@ -96,12 +98,16 @@ ACCOUNT_HEADER: Final = Struct(
         "flaggedAt": "uint40",
         "steps": "uint32",
         "riskBlock": "uint48",
+        "options": "uint8",
     }
 )
-#: Words of an account after its header: balances, sizes and quotes, two halves a word.
+#: Words of an account after its header: balances, sizes and quotes, two halves a word; series in one word, and options,
+#: four a word.
 ACCOUNT_BALANCES: Final = 1
 ACCOUNT_SIZES: Final = 17
-ACCOUNT_QUOTES: Final = 33
+ACCOUNT_QUOTES: Final = 37
+ACCOUNT_SERIES: Final = 57
+ACCOUNT_OPTIONS: Final = 58
 
 BANK: Final = Struct(
     {

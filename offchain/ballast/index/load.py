@@ -9,6 +9,15 @@ from typing import Any
 from eth_utils.address import to_checksum_address
 from sqlalchemy import Connection
 
+from ballast.chain.instruments import (
+    SERIES,
+    expiry_label,
+    expiry_of_series,
+    kind_of,
+    options_listing,
+    series_of,
+    series_of_instrument,
+)
 from ballast.index import schema
 from ballast.index.history import read_versions
 from ballast.index.rules import FUND
@@ -19,6 +28,7 @@ from ballast.index.state import (
     Books,
     Engine,
     Feed,
+    Forward,
     Market,
     OperatorGrant,
     Orders,
@@ -41,6 +51,8 @@ __all__ = [
 ]
 
 _CHUNK = 400
+#: Scale of a surface's forward over spot.
+_BASIS_ONE = 10**15
 
 
 def load_accounts(connection: Connection, block: int, only: Collection[int] | None) -> dict[int, Account]:
@@ -86,7 +98,7 @@ def load_banks(connection: Connection, block: int) -> dict[int, Bank]:
 
 
 def load_markets(connection: Connection, block: int) -> dict[int, Market]:
-    """Listed markets, by instrument."""
+    """Listed markets, and series of options that have settled, by instrument."""
     markets = {row[0]: row[1:] for row in read_versions(connection, schema.MARKET, block)}
     loaded: dict[int, Market] = {}
     for instrument, symbol, reduce_only, config in read_versions(connection, schema.LISTING, block):
@@ -94,6 +106,15 @@ def load_markets(connection: Connection, block: int) -> dict[int, Market]:
         loaded[instrument] = Market(
             instrument=instrument, symbol=symbol, reduce_only=reduce_only, config=config, **values
         )
+    for instrument, row in markets.items():
+        if kind_of(instrument) == SERIES:
+            values = dict(zip(schema.MARKET.defaults, row, strict=True))
+            options = loaded[options_listing(instrument >> 20 & 0xFF)]
+            series = series_of_instrument(instrument)
+            symbol = f"{options.symbol} {expiry_label(expiry_of_series(series))}"
+            loaded[instrument] = Market(
+                instrument=instrument, symbol=symbol, reduce_only=options.reduce_only, config=options.config, **values
+            )
     return dict(sorted(loaded.items()))
 
 
@@ -152,7 +173,7 @@ def _engine(address: str, by_source: Mapping[str, Mapping[str, Any]]) -> Engine:
     def rates(kind: str) -> dict[int, Rates]:
         return {int(number): Rates(value["maintenance"], value["initial"]) for number, value in _numbered(values, kind)}
 
-    books = values.get("books")
+    sources = values.get("sources")
     return Engine(
         address=to_checksum_address(address),
         token_rates=rates("token"),
@@ -161,18 +182,22 @@ def _engine(address: str, by_source: Mapping[str, Mapping[str, Any]]) -> Engine:
         factors=values.get("factors", {}),
         contingencies={int(asset): value for asset, value in _numbered(values, "contingency")},
         haircuts={int(token): value for token, value in _numbered(values, "haircut")},
-        books=_books(by_source, **books) if books else None,
+        books=_books(by_source, sources) if sources else None,
     )
 
 
-def _books(by_source: Mapping[str, Mapping[str, Any]], scenarios: str, arrays: str) -> Books:
-    said, stored = by_source[scenarios], by_source[arrays]
+def _books(by_source: Mapping[str, Mapping[str, Any]], sources: Mapping[str, str]) -> Books:
+    said, stored = by_source[sources["scenarios"]], by_source[sources["arrays"]]
+    listed = by_source[sources["strikes"]]
     tables = said.get("tables", {})
     active, proposed = tables.get("active"), tables.get("proposed")
     table = Table(active["version"], active["table"]) if active else None
     return Books(
-        scenarios=to_checksum_address(scenarios),
-        arrays=to_checksum_address(arrays),
+        scenarios=to_checksum_address(sources["scenarios"]),
+        arrays=to_checksum_address(sources["arrays"]),
+        surfaces=to_checksum_address(sources["surfaces"]),
+        strike_book=to_checksum_address(sources["strikes"]),
+        settlement=to_checksum_address(sources["settlement"]),
         table=table,
         proposal=Proposal(Table(proposed["version"], proposed["table"]), proposed["readyAt"]) if proposed else None,
         blobs={
@@ -182,7 +207,20 @@ def _books(by_source: Mapping[str, Mapping[str, Any]], scenarios: str, arrays: s
         },
         scenario_limits=said.get("limits", {}),
         array_limits=stored.get("limits", {}),
+        forwards={
+            _series(place): Forward(surface["forward"] * _BASIS_ONE // surface["spot"], surface["time"])
+            for place, surface in _numbered(by_source[sources["surfaces"]], "surface")
+        },
+        strikes={_series(place): tuple(strikes) for place, strikes in _numbered(listed, "strikes")},
+        lots={int(asset): lot for asset, lot in _numbered(listed, "lot")},
+        settled={_series(place): price for place, price in _numbered(by_source[sources["settlement"]], "settled")},
     )
+
+
+def _series(place: str) -> int:
+    """Of ``asset:expiry``."""
+    asset, expiry = place.split(":")
+    return series_of(int(asset), int(expiry))
 
 
 def _premium(config: Mapping[str, int]) -> PremiumConfig:

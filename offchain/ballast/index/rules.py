@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from ballast.chain.instruments import FUTURE, kind_of
 from ballast.errors import IndexingError
 from ballast.index import schema
 from ballast.index.decode import Event
@@ -153,7 +154,8 @@ def _market(row: Row, event: Event) -> None:
     row["loss_long"] = event.args["lossLong"]
     row["loss_short"] = event.args["lossShort"]
     row["premium"] = event.args["premium"]
-    row["updated_at"] = event.time & _UINT32_MAX
+    if kind_of(event.args["instrument"]) != FUTURE:  # where nothing accrues
+        row["updated_at"] = event.time & _UINT32_MAX
 
 
 def _market_listed(row: Row, event: Event) -> None:
@@ -200,6 +202,20 @@ def _arrays_stored(row: Row, event: Event) -> None:
         "pointer": event.args["pointer"],
         "blob": event.args["blob"].hex(),
     }
+
+
+def _strikes_listed(row: Row, event: Event) -> None:
+    known = list(row["value"] or ())
+    if len(known) != event.args["first"]:
+        raise IndexingError(
+            f"block {event.block}: StrikesListed from {event.args['first']}, and {len(known)} are known; the index"
+            " starts after the deployment did, check start_block"
+        )
+    row["value"] = known + list(event.args["strikesWad"])
+
+
+def _surface(row: Row, event: Event) -> None:
+    row["value"] = {"round": event.args["round"], **event.args["surface"]}
 
 
 def _fund(row: Row, event: Event) -> None:
@@ -299,7 +315,7 @@ MODULE_RULES: Mapping[str, tuple[Rule, ...]] = {
     "FactorsSet": (Rule(schema.PARAMETER, _parameter("factors"), _value("factors")),),
     "ContingencySet": (Rule(schema.PARAMETER, _parameter("contingency", "asset"), _value("contingency")),),
     "HaircutSet": (Rule(schema.PARAMETER, _parameter("haircut", "token"), _value("haircut")),),
-    "BooksSet": (Rule(schema.PARAMETER, _parameter("books"), _value("scenarios", "arrays")),),
+    "SourcesSet": (Rule(schema.PARAMETER, _parameter("sources"), _value("sources")),),
     # books of scenario tables and of risk arrays
     "TableProposed": (Rule(schema.PARAMETER, _parameter("tables"), _table_proposed),),
     "TableActivated": (Rule(schema.PARAMETER, _parameter("tables"), _table_activated),),
@@ -307,6 +323,23 @@ MODULE_RULES: Mapping[str, tuple[Rule, ...]] = {
     "ArraysSet": (Rule(schema.PARAMETER, _parameter("arrays"), _value("arrays")),),
     "ArraysStored": (Rule(schema.PARAMETER, _arrays_of, _arrays_stored, whole=True),),
     "LimitsSet": (Rule(schema.PARAMETER, _parameter("limits"), _value("limits")),),
+    # strike books
+    "UnderlyingOpened": (Rule(schema.PARAMETER, _parameter("lot", "underlying"), _value("lotWad")),),
+    "StrikesListed": (Rule(schema.PARAMETER, _parameter("strikes", "underlying", "expiry"), _strikes_listed),),
+    # surface oracles
+    "SurfaceSet": (Rule(schema.PARAMETER, _parameter("surface", "underlying", "expiry"), _surface),),
+    "SignerSet": (Rule(schema.PARAMETER, _parameter("signer", "signer"), _value("allowed")),),
+    "ThresholdSet": (Rule(schema.PARAMETER, _parameter("threshold"), _value("threshold")),),
+    # settlement oracles
+    "FeedPinned": (Rule(schema.PARAMETER, _parameter("pinned", "asset", "expiry"), _value("feed")),),
+    "RoundsCounted": (
+        Rule(
+            schema.PARAMETER,
+            _parameter("rounds", "asset", "expiry"),
+            _value("sumWadSeconds", "lastRound", "done"),
+        ),
+    ),
+    "PriceFixed": (Rule(schema.PARAMETER, _parameter("settled", "asset", "expiry"), _value("priceWad")),),
     # routers
     "FeedSet": (Rule(schema.PARAMETER, _parameter("feed", "asset"), _value("feed")),),
     "SequencerSet": (Rule(schema.PARAMETER, _parameter("sequencer"), _value("source", "grace")),),
@@ -322,4 +355,6 @@ MODULE_RULES: Mapping[str, tuple[Rule, ...]] = {
 }
 
 #: Events that tell a story and change no state that another event does not set.
-WITHOUT_STATE = frozenset({"Transferred", "Settled", "LossAllocated", "WinnersHaircut", "ArraysAdvanced"})
+WITHOUT_STATE = frozenset(
+    {"Transferred", "Settled", "LossAllocated", "WinnersHaircut", "ArraysAdvanced", "EIP712DomainChanged"}
+)

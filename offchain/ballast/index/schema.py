@@ -52,7 +52,7 @@ __all__ = [
 ]
 
 #: Raised when a table changes, or which contracts are followed; a database of another version is refused.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 #: ``valid_to`` of a row that holds now.
 OPEN = 2**63 - 1
 
@@ -245,7 +245,7 @@ MARKET = _versioned(
 )
 QUOTER = _versioned("quoter", {"quoter": _ADDRESS}, {"allowed": (Boolean, False)}, lambda row: not row["allowed"])
 #: What governance sets, by the contract it is set in.
-PARAMETER = _versioned("parameter", {"source": _ADDRESS, "name": String(40)}, {"value": (Document, None)})
+PARAMETER = _versioned("parameter", {"source": _ADDRESS, "name": String(64)}, {"value": (Document, None)})
 #: The routers' cached slots.
 SYNCED = _versioned(
     "synced",

@@ -19,6 +19,7 @@ __all__ = [
     "Books",
     "Engine",
     "Feed",
+    "Forward",
     "LedgerState",
     "Market",
     "OperatorGrant",
@@ -136,21 +137,37 @@ class Proposal(NamedTuple):
     ready_at: int
 
 
+class Forward(NamedTuple):
+    """Of a surface: forward over spot in 1e15, rounded down, and the second it was observed at."""
+
+    basis: int
+    time: int
+
+
 @dataclass(frozen=True, slots=True)
 class Books:
-    """What the PORTFOLIO model reads: scenario tables, and the arrays of the table that holds.
+    """What the engine reads: scenario tables, arrays of the table that holds, surfaces, strikes, settlement prices.
 
-    ``scenarios`` and ``arrays`` are the contracts, ``blobs`` the arrays by series as the chain stores them; limits have
-    the names of ``IScenarioBook.Limits`` and ``IRiskArrays.Limits``.
+    ``scenarios``, ``arrays``, ``surfaces``, ``strike_book`` and ``settlement`` are the contracts, ``blobs`` the arrays
+    by series as the chain stores them; limits have the names of ``IScenarioBook.Limits`` and ``IRiskArrays.Limits``.
+    By series: the latest ``forwards``, all ``strikes`` (USDC 1e18) and the prices ``settled`` at (USDC 1e18). ``lots``
+    are units in 1e18 by asset.
     """
 
     scenarios: str
     arrays: str
+    surfaces: str
+    strike_book: str
+    settlement: str
     table: Table | None = None
     proposal: Proposal | None = None
     blobs: Mapping[int, bytes] = field(default_factory=dict)
     scenario_limits: Mapping[str, int] = field(default_factory=dict)
     array_limits: Mapping[str, int] = field(default_factory=dict)
+    forwards: Mapping[int, Forward] = field(default_factory=dict)
+    strikes: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    lots: Mapping[int, int] = field(default_factory=dict)
+    settled: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from ballast.chain.instruments import OPTION
 from ballast.index import layout
 from ballast.index.layout import Struct, mapping_slot
 from ballast.index.rpc import Node
@@ -14,15 +15,19 @@ __all__ = ["LedgerStorage", "StoredAccount"]
 
 _HALF = 128
 _INSTRUMENT_SHIFT = 96
+_SERIES_MASK = 0x3FFFFF
 
 
 @dataclass(frozen=True)
 class StoredAccount:
-    """An account as its words say: header fields, shares by token, entries by instrument."""
+    """An account as its words say: header fields, shares by token, entries by instrument, lots by option, and how many
+    options it has by series."""
 
     header: Mapping[str, int]
     balances: Mapping[int, int]
     positions: Mapping[int, Position]
+    lots: Mapping[int, int]
+    series: Mapping[int, int]
 
 
 class LedgerStorage:
@@ -63,11 +68,13 @@ class LedgerStorage:
         balance_words = (tokens + 1) // 2
         wanted: list[int] = []
         for first, header in zip(firsts, headers, strict=True):
-            entry_words = (header["linears"] + 1) // 2
+            entry_words, option_words = (header["linears"] + 1) // 2, (header["options"] + 3) // 4
             for start, count in (
                 (layout.ACCOUNT_BALANCES, balance_words),
                 (layout.ACCOUNT_SIZES, entry_words),
                 (layout.ACCOUNT_QUOTES, entry_words),
+                (layout.ACCOUNT_SERIES, 1 if option_words else 0),
+                (layout.ACCOUNT_OPTIONS, option_words),
             ):
                 wanted += [first + start + i for i in range(count)]
         words = iter(self.words(wanted))
@@ -77,6 +84,8 @@ class LedgerStorage:
             shares = [_half(word, i) for word in _take(words, balance_words) for i in (0, 1)]
             sizes = _halves(_take(words, (entries + 1) // 2))
             quotes = _halves(_take(words, (entries + 1) // 2))
+            series_word = next(words) if header["options"] else 0
+            options = _options(series_word, words, header["options"])
             found[account] = StoredAccount(
                 header=header,
                 balances={token: value for token, value in enumerate(shares) if value},
@@ -86,6 +95,8 @@ class LedgerStorage:
                     )
                     for i in range(entries)
                 },
+                lots=options,
+                series=_counts(series_word),
             )
         return found
 
@@ -124,6 +135,22 @@ class LedgerStorage:
 def _take(words: Iterable[int], count: int) -> list[int]:
     iterator = iter(words)
     return [next(iterator) for _ in range(count)]
+
+
+def _options(series: int, words: Iterator[int], count: int) -> dict[int, int]:
+    """Signed lots by instrument: entries four a word, as ``OptionBook.sol`` packs them, of the series in its word."""
+    entries = [word >> 64 * i & (1 << 64) - 1 for word in _take(words, (count + 3) // 4) for i in range(4)]
+    lots: dict[int, int] = {}
+    for entry in entries[:count]:
+        held = series >> 32 * (entry >> 1 & 7) & _SERIES_MASK
+        lots[OPTION << 28 | held << 6 | (entry >> 4 & 31) << 1 | entry & 1] = _signed(entry >> 9, 55)
+    return lots
+
+
+def _counts(word: int) -> dict[int, int]:
+    """Entries by series, as the series word counts them."""
+    lanes = (word >> 32 * slot & (1 << 32) - 1 for slot in range(8))
+    return {lane & _SERIES_MASK: lane >> 22 for lane in lanes if lane}
 
 
 def _halves(words: Iterable[int]) -> list[int]:

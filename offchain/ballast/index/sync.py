@@ -19,7 +19,7 @@ Progress: TypeAlias = Callable[[int, int], None]
 
 _ATTEMPTS = 8
 #: Arguments that name contracts to follow.
-_NAMING_EVENTS = {"RouterSet": ("router",), "EngineSet": ("engine",), "BooksSet": ("scenarios", "arrays")}
+_NAMING_EVENTS = {"RouterSet": ("router",), "EngineSet": ("engine",), "SourcesSet": ("sources",)}
 
 
 class Sync:
@@ -164,8 +164,9 @@ def _sources(changes: Iterable[Change], known: set[str], new: Mapping[str, int])
     found: dict[str, int] = {}
     for event, _ in changes:
         for argument in _NAMING_EVENTS.get(event.name, ()):
-            address = event.args[argument]
-            if address not in known and address not in new:
-                since = max(event.block, new.get(event.source, 0))
-                found[address] = min(since, found.get(address, since))
+            value = event.args[argument]
+            for address in value.values() if isinstance(value, dict) else (value,):
+                if address not in known and address not in new:
+                    since = max(event.block, new.get(event.source, 0))
+                    found[address] = min(since, found.get(address, since))
     return found

@@ -19,6 +19,7 @@ from ballast.chain.reverts import decode_revert
 from ballast.index import Index, LedgerState
 from ballast.keeper.rpc import Fault, Request, Rpc
 from ballast.keeper.view import View, signature_call
+from ballast.risk.many import healths_of
 from ballast.risk.margin import Margins
 from ballast.risk.valuation import NoHealthError
 from ballast.units import WAD
@@ -101,23 +102,16 @@ def screen(rpc: Rpc, house: str, state: LedgerState, view: View) -> Screening:
     """Values every account that owes anything, and asks the chain at ``view.tag`` about those near
     the line."""
     margin = Margins(state, view.prices, view.time)
+    owing = [account for account, held in state.accounts.items() if not held.is_free]
     asked = []
-    accounts = 0
-    for account, held in state.accounts.items():
-        if held.is_free:
-            continue
-        accounts += 1
-        try:
-            health = margin.health(account)
-        except NoHealthError:
-            asked.append(account)  # the chain says why, or knows better
-            continue
-        if health.equity * WAD < health.maintenance * NEAR:
+    for account, health in healths_of(margin, state.banks, owing).items():
+        # without one the chain says why, or knows better
+        if isinstance(health, NoHealthError) or health.equity * WAD < health.maintenance * NEAR:
             asked.append(account)
     found, unreadable = read_health(rpc, house, asked, view.tag)
     risky = [AtRisk(account, health) for account, health in found.items() if not health.is_healthy]
     risky.sort(key=lambda one: (one.factor, one.account))
-    return Screening(accounts, len(asked), tuple(risky), unreadable)
+    return Screening(len(owing), len(asked), tuple(risky), unreadable)
 
 
 def read_health(rpc: Rpc, house: str, accounts: Sequence[int], tag: str) -> tuple[dict[int, Health], dict[str, int]]:

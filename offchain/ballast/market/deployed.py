@@ -69,9 +69,9 @@ class _Reading:
         head = protocol.w3.eth.get_block("latest" if block is None else block)
         self._protocol = protocol
         self._block, self._hash, self._time = head["number"], bytes(head["hash"]), head["timestamp"]
-        modules = self._call(protocol.house.functions.modules())
-        self._router = protocol.contract("OracleRouter", modules[3])
-        engine = protocol.contract("MarginEngine", modules[4])
+        _, router, engine_address = self._call(protocol.house.functions.modules())
+        self._router = protocol.contract("OracleRouter", router)
+        engine = protocol.contract("MarginEngine", engine_address)
         arrays = protocol.contract("RiskArrays", self._call(engine.functions.ARRAYS()))
         self._surfaces: Contract = protocol.contract("SurfaceOracle", self._call(arrays.functions.SURFACES()))
         self._strikes: Contract = protocol.contract("StrikeBook", self._call(arrays.functions.STRIKES()))

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-__all__ = ["MAX_ENTRIES", "Integers", "Limbs", "exact_sums"]
+__all__ = ["MAX_ENTRIES", "Integers", "Limbs", "exact_sums", "integers"]
 
 Integers: TypeAlias = NDArray[Any]
 
@@ -65,3 +65,8 @@ def _split(values: Integers, limbs: int) -> list[Integers]:
         parts.append((values & (2**_BITS - 1)).astype(np.int64))
         values = values >> _BITS
     return [*parts, values.astype(np.int64)]
+
+
+def integers(values: Sequence[int]) -> Integers:
+    """One dimension of Python's integers."""
+    return np.array([*values, None], dtype=object)[:-1]

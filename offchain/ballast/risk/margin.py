@@ -12,15 +12,16 @@ from functools import cached_property
 from ballast.chain.protocol import Health
 from ballast.index.state import Engine, LedgerState
 from ballast.risk import standard
-from ballast.risk.portfolio import Holdings, PortfolioError, PortfolioMargin, evaluate
+from ballast.risk.portfolio import Holdings, PortfolioError, PortfolioMargin, evaluate, worth_of_options
 from ballast.risk.terms import Terms
 from ballast.risk.valuation import NoHealthError, Portfolio, Valuation
 
-__all__ = ["PORTFOLIO", "STANDARD", "Margins", "holdings_of"]
+__all__ = ["ISOLATED", "PORTFOLIO", "STANDARD", "Margins", "holdings_of"]
 
 #: The models' numbers.
 STANDARD = 0
 PORTFOLIO = 1
+ISOLATED = 2
 
 
 class Margins:
@@ -32,7 +33,7 @@ class Margins:
     def __init__(self, state: LedgerState, prices: Mapping[int, int], now: int) -> None:
         self.valuation = Valuation(state, prices, now)
         self._engine = state.parameters.engine
-        self._now = now
+        self.now = now
 
     def health(self, account: int) -> Health:
         """Equity, initial and maintenance margin; ``NoHealthError`` where the contract reverts."""
@@ -44,12 +45,27 @@ class Margins:
 
     def requirement(self, portfolio: Portfolio) -> Health:
         """What a valued account must keep under its model; errors as ``health``."""
-        if portfolio.model == STANDARD:
-            return standard.requirement(self._required_engine(), portfolio)
+        if portfolio.model in (STANDARD, ISOLATED):
+            if portfolio.model == ISOLATED:
+                standard.require_isolated(portfolio)
+            return self._standard(portfolio)
         if portfolio.model == PORTFOLIO:
             found = self.scenarios(portfolio)
             return Health(found.equity, found.initial, found.maintenance)
         raise NoHealthError(f"Margin_UnknownModel({portfolio.model})")
+
+    def _standard(self, portfolio: Portfolio) -> Health:
+        engine = self.engine
+        if not portfolio.options and not portfolio.expired:
+            return standard.requirement(engine, portfolio)
+        terms = self.terms
+        try:
+            worth = worth_of_options(holdings_of(portfolio), terms.rows, terms.arrays, terms.factors, self.now)
+            return standard.requirement(engine, portfolio, worth, terms.arrays)
+        except PortfolioError as error:
+            raise NoHealthError(str(error)) from None
+        except OverflowError as error:
+            raise NoHealthError(f"Panic: {error}") from None
 
     def scenarios(self, portfolio: Portfolio) -> PortfolioMargin:
         """The PORTFOLIO model's view of a valued account, whatever its model; errors as ``health``."""
@@ -63,7 +79,7 @@ class Margins:
                 terms.contingencies,
                 terms.haircuts,
                 terms.minimum,
-                self._now,
+                self.now,
             )
         except PortfolioError as error:
             raise NoHealthError(str(error)) from None
@@ -73,9 +89,11 @@ class Margins:
     @cached_property
     def terms(self) -> Terms:
         """Table, arrays and parameters of the PORTFOLIO model; ``NoHealthError`` where there is no table."""
-        return Terms.of(self._required_engine())
+        return Terms.of(self.engine, self.now)
 
-    def _required_engine(self) -> Engine:
+    @property
+    def engine(self) -> Engine:
+        """``NoHealthError`` where there is none."""
         if self._engine is None:
             raise NoHealthError("no margin engine is set")
         return self._engine
@@ -88,4 +106,8 @@ def holdings_of(portfolio: Portfolio) -> Holdings:
         quote_usd=portfolio.quote_usd,
         tokens=tuple((leg.token, leg.asset, leg.value) for leg in portfolio.tokens),
         linears=tuple((leg.instrument >> 20 & 0xFF, leg.notional, leg.pnl) for leg in portfolio.linears),
+        options=portfolio.options,
+        expired=tuple((leg.series, leg.value, leg.moving) for leg in portfolio.expired),
+        unfixed=frozenset(leg.series for leg in portfolio.expired if not leg.is_fixed),
+        indices=portfolio.indices,
     )

@@ -8,7 +8,7 @@ from ballast.risk.fixed import exp_wad
 from ballast.risk.rounding import div_trunc, mul_div_down, mul_div_trunc, signed, wrap_signed
 from ballast.units import E9, WAD
 
-__all__ = ["Hot", "MarketHot", "PremiumTerms", "accrue", "claim_of", "cost", "mark", "profit"]
+__all__ = ["Hot", "MarketHot", "PremiumTerms", "accrue", "claim_of", "cost", "mark", "profit", "quantise", "stored"]
 
 PRICE_QUANTUM = 10**6
 _UINT32_MAX = 2**32 - 1
@@ -45,27 +45,36 @@ class Hot(NamedTuple):
     premium: int
 
 
+def stored(market: MarketHot) -> Hot:
+    """The hot state as of the market's last change."""
+    return Hot(market.funding, market.loss_long, market.loss_short, market.premium)
+
+
 def accrue(market: MarketHot, index: int, terms: PremiumTerms | None, now: int) -> Hot:
     """The hot state at second ``now``: the premium decays exponentially over the period, and what it lost is funding.
 
     Both are truncated. ``index`` is USDC per unit, 1e18.
     """
-    stored = Hot(market.funding, market.loss_long, market.loss_short, market.premium)
+    hot = stored(market)
     elapsed = (now & _UINT32_MAX) - market.updated_at
     if elapsed < 0:
         raise OverflowError("the market was updated later than now, where the contract reverts")
     if elapsed == 0 or market.premium == 0:
-        return stored
+        return hot
     period = 0 if terms is None else terms.funding_period
     kept = exp_wad(-(elapsed * WAD // period))
     premium = mul_div_trunc(market.premium, kept, WAD)
     paid = mul_div_trunc(market.premium - premium, index, E9 * PRICE_QUANTUM)
-    return stored._replace(funding=signed(market.funding + wrap_signed(paid, 64), 64), premium=premium)
+    return hot._replace(funding=signed(market.funding + wrap_signed(paid, 64), 64), premium=premium)
 
 
 def mark(index: int, premium: int) -> int:
     """USDC per unit, 1e18, rounded down to a multiple of the price quantum."""
-    price = mul_div_down(index, E9 + premium, E9)
+    return quantise(mul_div_down(index, E9 + premium, E9))
+
+
+def quantise(price: int) -> int:
+    """Rounded down to a multiple of the price quantum."""
     return price - price % PRICE_QUANTUM
 
 

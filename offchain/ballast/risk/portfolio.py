@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ballast.errors import TaskError
 from ballast.risk.arrays import FLOOR_ROWS, PRICE_UNIT, QUANTUM, Series
@@ -24,10 +25,12 @@ __all__ = [
     "Factors",
     "FloorMoves",
     "Holdings",
+    "OptionWorth",
     "PortfolioError",
     "PortfolioMargin",
     "Rows",
     "evaluate",
+    "worth_of_options",
 ]
 
 E9 = 10**9
@@ -100,7 +103,9 @@ class Holdings:
     """A valued account: ``IMarginEngine.Portfolio``.
 
     ``tokens`` are (token, asset, value), ``linears`` (asset, notional, unsettled profit), ``options`` (series, strike's
-    index, is a put, lots), ``indices`` USDC per unit by asset, ``quote_usd`` USD per unit of the quote token.
+    index, is a put, lots), ``expired`` (series, value, what of it moves with the spot) of options together, ``indices``
+    USDC per unit by asset, ``quote_usd`` USD per unit of the quote token. ``unfixed`` are the series that have expired
+    and have no settlement price yet.
     """
 
     cash: int = 0
@@ -108,6 +113,8 @@ class Holdings:
     tokens: tuple[tuple[int, int, int], ...] = ()
     linears: tuple[tuple[int, int, int], ...] = ()
     options: tuple[tuple[int, int, bool, int], ...] = ()
+    expired: tuple[tuple[int, int, int], ...] = ()
+    unfixed: frozenset[int] = frozenset()
     indices: Mapping[int, int] = field(default_factory=dict)
 
 
@@ -183,7 +190,7 @@ def evaluate(
     """
     exposures = [0] * len(rows.assets)
     gross = [_Gross() for _ in rows.assets]
-    equity, profit, owes = holdings.cash, 0, holdings.cash < 0 or bool(holdings.options)
+    equity, profit, owes = holdings.cash, 0, holdings.cash < 0 or bool(holdings.options or holdings.expired)
     for _, asset, value in holdings.tokens:
         equity += value
         exposures[rows.column(asset)] += value
@@ -198,6 +205,10 @@ def evaluate(
         gross[column].linear += abs(notional)
         gross[column].notional += abs(notional)
         owes = True
+
+    for series, value, moving in holdings.expired:
+        equity += value
+        exposures[rows.column(series >> 14)] += moving
 
     sums = _sum_options(holdings, arrays)
     for series, one in sums.items():
@@ -238,11 +249,36 @@ def evaluate(
         initial_only=only,
         profits=tuple(profits),
         worst=tuple(row for _, row in ranked),
-        stale=frozenset(series for series, one in sums.items() if _is_stale(one, factors, now)),
+        stale=holdings.unfixed | {series for series, one in sums.items() if _is_stale(one, factors, now)},
     )
 
 
 # ------------------------------------------------------------------ options
+
+
+class OptionWorth(NamedTuple):
+    """Options by themselves: their value, what old arrays and unsure surfaces add to both requirements and to initial
+    alone, USDC 1e18."""
+
+    value: int
+    drift: int
+    doubt: int
+
+
+def worth_of_options(
+    holdings: Holdings, rows: Rows, arrays: Mapping[int, Series], factors: Factors, now: int
+) -> OptionWorth:
+    """Twin of ``MarginEngine._optionWork`` and ``_ageOf``; ``PortfolioError`` where the contract reverts."""
+    value = 0
+    for series, expired, _ in holdings.expired:
+        rows.column(series >> 14)
+        value += expired
+    sums = _sum_options(holdings, arrays)
+    for series, one in sums.items():
+        rows.column(series >> 14)
+        value += mul_div_floor(one.value, one.arrays.lot, PRICE_UNIT)
+    drift = sum(_drift(one, factors, now) for one in sums.values())
+    return OptionWorth(value, drift, sum(_doubt(one, factors) for one in sums.values()))
 
 
 def _sum_options(holdings: Holdings, arrays: Mapping[int, Series]) -> dict[int, _Sums]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ballast.chain.instruments import expiry_of_series
 from ballast.chain.scenario_table import E4, UNIT
 from ballast.index.state import Engine, Table
 from ballast.risk.arrays import Series
@@ -33,15 +34,18 @@ class Terms:
     minimum: int
 
     @classmethod
-    def of(cls, engine: Engine) -> Terms:
-        """Parses table and arrays. ``NoHealthError`` where no table holds."""
+    def of(cls, engine: Engine, now: int) -> Terms:
+        """Parses the table, and the arrays of what has not expired at second ``now``. ``NoHealthError`` where no table
+        holds."""
         books = engine.books
         if books is None or books.table is None:
             raise NoHealthError("Scenario_NoTable()")
         return cls(
             rows=_rows(books.table),
             names=tuple(_text(bytes.fromhex(name)) for name in books.table.content["names"]),
-            arrays={series: Series.decode(blob) for series, blob in books.blobs.items()},
+            arrays={
+                series: Series.decode(blob) for series, blob in books.blobs.items() if now < expiry_of_series(series)
+            },
             factors=Factors(**_fields(engine.factors)),
             contingencies={asset: Contingency(**_fields(found)) for asset, found in engine.contingencies.items()},
             haircuts=engine.haircuts,

@@ -5,20 +5,32 @@ Pure: the state, the prices and the second are arguments. Values are USDC in 1e1
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from ballast.chain.instruments import FUTURE, OPTION, expiry_of_series, kind_of, option_parts, series_of_instrument
 from ballast.errors import TaskError
-from ballast.index.state import CLAIM, Account, LedgerState
+from ballast.index.state import CLAIM, Account, Books, LedgerState
 from ballast.risk import interest, perpetual
 from ballast.risk.rounding import mul_div_down, mul_div_floor
 from ballast.units import QUOTE_UNIT, WAD
 
-__all__ = ["QUOTE", "LinearLeg", "NoHealthError", "Portfolio", "TokenLeg", "Valuation"]
+__all__ = [
+    "QUOTE",
+    "ExpiredLeg",
+    "LinearLeg",
+    "NoHealthError",
+    "OptionLeg",
+    "Portfolio",
+    "TokenLeg",
+    "Valuation",
+]
 
 #: The quote token's id, and its asset's.
 QUOTE = 0
+#: Scale of a surface's forward over spot.
+_BASIS_ONE = 10**15
 
 
 class NoHealthError(TaskError):
@@ -43,15 +55,42 @@ class LinearLeg(NamedTuple):
     pnl: int
 
 
+class OptionLeg(NamedTuple):
+    """A position in an option that has not expired: the strike's index in the strike book, and signed lots."""
+
+    series: int
+    strike: int
+    put: bool
+    lots: int
+
+
+class ExpiredLeg(NamedTuple):
+    """An account's options of one series that has expired, together.
+
+    ``value`` in USDC 1e18, rounded down: at the settlement price, or, where that is not fixed, at the index; ``moving``
+    is what moves with the index then, USDC 1e18, and ``shorts`` the short ones' units in 1e18, one a position.
+    """
+
+    series: int
+    value: int
+    is_fixed: bool
+    moving: int
+    shorts: tuple[int, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Portfolio:
-    """A valued account. ``cash`` is the quote token's balance in USDC 1e18, ``quote_usd`` its price in USD 1e18."""
+    """A valued account. ``cash`` is the quote token's balance in USDC 1e18, ``quote_usd`` its price in USD 1e18,
+    ``indices`` USDC per unit in 1e18 of the options' assets."""
 
     model: int
     cash: int
     quote_usd: int
     tokens: tuple[TokenLeg, ...]
     linears: tuple[LinearLeg, ...]
+    options: tuple[OptionLeg, ...] = ()
+    expired: tuple[ExpiredLeg, ...] = ()
+    indices: Mapping[int, int] = field(default_factory=dict)
 
 
 class Valuation:
@@ -75,6 +114,7 @@ class Valuation:
             cash = 0
             if found.balances.get(QUOTE):
                 cash = self._amount(QUOTE, found.balances[QUOTE]) * QUOTE_UNIT
+            options, expired = self._options(found)
             return Portfolio(
                 model=found.model,
                 cash=cash,
@@ -85,7 +125,11 @@ class Valuation:
                 linears=tuple(
                     self._linear_leg(instrument, position.size, position.quote)
                     for instrument, position in sorted(found.positions.items())
+                    if kind_of(instrument) != OPTION
                 ),
+                options=options,
+                expired=expired,
+                indices={asset: self.index_of(asset) for asset in _assets_of(options, expired)},
             )
         except (OverflowError, ZeroDivisionError) as error:
             raise NoHealthError(f"Panic: {error}") from None
@@ -104,6 +148,17 @@ class Valuation:
             if not instrument & CLAIM:
                 yield instrument >> 20 & 0xFF
 
+    @property
+    def quote_usd(self) -> int:
+        """USD per unit of the quote token, 1e18; ``NoHealthError`` where it has no price."""
+        if QUOTE not in self._prices:
+            raise NoHealthError(f"asset {QUOTE}: no usable price")
+        return self._prices[QUOTE]
+
+    def indices(self) -> dict[int, int]:
+        """USDC per unit in 1e18 of all assets that have a price; errors as ``quote_usd``."""
+        return {asset: mul_div_down(usd, WAD, self.quote_usd) for asset, usd in self._prices.items()}
+
     def index_of(self, asset: int) -> int:
         """USDC per unit of an asset, 1e18, rounded down."""
         if asset == QUOTE:
@@ -111,13 +166,76 @@ class Valuation:
         return mul_div_down(self._prices[asset], WAD, self._prices[QUOTE])
 
     def mark_of(self, instrument: int) -> tuple[perpetual.Hot, int]:
-        """A perpetual's hot state as of now, and its mark (USDC 1e18)."""
+        """A perpetual's or dated future's hot state as of now, and its mark (USDC 1e18)."""
         if instrument not in self._marks:
             index = self.index_of(instrument >> 20 & 0xFF)
             market = self._state.markets[instrument]
+            if kind_of(instrument) == FUTURE:
+                price = self._future(series_of_instrument(instrument), index)
+                self._marks[instrument] = (perpetual.stored(market), perpetual.quantise(price))
+                return self._marks[instrument]
             hot = perpetual.accrue(market, index, self._state.parameters.premium, self._now)
             self._marks[instrument] = (hot, perpetual.mark(index, hot.premium))
         return self._marks[instrument]
+
+    def price_at_expiry(self, series: int) -> tuple[int, bool]:
+        """What a series that has expired is worth at, USDC 1e18: its settlement price, or the index until that is
+        fixed; and whether it is."""
+        settled = self._books().settled
+        return (settled[series], True) if series in settled else (self.index_of(series >> 14), False)
+
+    def payoff(self, series: int, strike: int, put: bool) -> int:
+        """What a unit of an expired option pays at that price, USDC 1e18; ``strike`` is the index of its strike."""
+        price, level = self.price_at_expiry(series)[0], self._books().strikes[series][strike]
+        return max(0, level - price if put else price - level)
+
+    def _future(self, series: int, index: int) -> int:
+        """Twin of ``MarginEngine.futureMark``."""
+        books = self._books()
+        if self._now < expiry_of_series(series):
+            if series not in books.forwards:
+                raise NoHealthError(f"Surface_NoSurface({series >> 14}, {expiry_of_series(series)})")
+            return mul_div_down(index, books.forwards[series].basis, _BASIS_ONE)
+        return self.price_at_expiry(series)[0]
+
+    def _options(self, account: Account) -> tuple[tuple[OptionLeg, ...], tuple[ExpiredLeg, ...]]:
+        live: list[OptionLeg] = []
+        over: dict[int, list[OptionLeg]] = {}
+        for instrument, position in sorted(account.positions.items()):
+            if kind_of(instrument) != OPTION:
+                continue
+            series, strike, put = option_parts(instrument)
+            lots = position.size // self._books().lots[series >> 14]
+            leg = OptionLeg(series, strike, put, lots)
+            if self._now < expiry_of_series(series):
+                live.append(leg)
+            else:
+                over.setdefault(series, []).append(leg)
+        return tuple(live), tuple(self._expired(series, legs) for series, legs in over.items())
+
+    def _expired(self, series: int, legs: list[OptionLeg]) -> ExpiredLeg:
+        """Twin of ``PortfolioMargin._addExpired``."""
+        books = self._books()
+        (price, is_fixed), lot = self.price_at_expiry(series), books.lots[series >> 14]
+        worth = moving = 0
+        for leg in legs:
+            payoff = self.payoff(series, leg.strike, leg.put)
+            if payoff:
+                worth += leg.lots * payoff
+                moving += -leg.lots if leg.put else leg.lots
+        return ExpiredLeg(
+            series,
+            worth * lot // WAD,
+            is_fixed,
+            0 if is_fixed else moving * lot * price // WAD,
+            tuple(-leg.lots * lot for leg in legs if leg.lots < 0),
+        )
+
+    def _books(self) -> Books:
+        engine = self._state.parameters.engine
+        if engine is None or engine.books is None:
+            raise NoHealthError("no margin engine is set")
+        return engine.books
 
     def _amount(self, token: int, shares: int) -> int:
         if token not in self._indices:
@@ -138,3 +256,7 @@ class Valuation:
         hot, mark = self.mark_of(instrument)
         notional = perpetual.product(size, mark)
         return LinearLeg(instrument, size, notional, perpetual.profit(hot, size, quote, mark))
+
+
+def _assets_of(options: Iterable[OptionLeg], expired: Iterable[ExpiredLeg]) -> set[int]:
+    return {leg.series >> 14 for leg in options} | {leg.series >> 14 for leg in expired}

@@ -9,6 +9,7 @@ import pytest
 from eth_utils.abi import function_abi_to_4byte_selector
 from web3.contract import Contract
 
+from ballast.chain.artifacts import artifact
 from ballast.chain.local import LocalChain
 from ballast.errors import ContractError
 from ballast.testing import Trader
@@ -244,9 +245,11 @@ def test_modules__called_directly__change_nothing_of_the_door(
 ) -> None:
     """They work on their own empty storage."""
     before = house.functions.health(depositor.account).call()
-    trading, liquidation, listing, *_ = house.functions.modules().call()
+    (trading, options, settlement, liquidation, listing, _), *_ = house.functions.modules().call()
     calls = {
-        trading: house.functions.settle(depositor.account),
+        trading: house.functions.cancel(depositor.account, 1),
+        options: house.functions.flag(depositor.account),
+        settlement: house.functions.settle(depositor.account),
         liquidation: house.functions.flag(depositor.account),
         listing: house.functions.unpause(),
     }
@@ -256,3 +259,19 @@ def test_modules__called_directly__change_nothing_of_the_door(
     chain.send(owner.functions.pause(chain.now() + HOUR), chain.governor)
     assert house.functions.pausedUntil().call() == 0
     assert house.functions.health(depositor.account).call() == before
+
+
+def test_fallback__every_function_that_it_answers__is_a_view() -> None:
+    """What the door has no function of its own for goes to the module of views, with whatever calldata."""
+
+    def functions(*names: str) -> dict[str, str]:
+        entries = [e for name in names for e in artifact(name)["abi"] if e["type"] == "function"]
+        return {function_abi_to_4byte_selector(entry).hex(): entry["stateMutability"] for entry in entries}
+
+    own = functions("ILedger", "ITrading", "ISettling", "ILiquidation", "IListing")
+    views = functions("LedgerViews")
+    # every contract over the ledger's storage has these, the door too
+    managed = views.keys() & functions("Trading").keys() & functions("LiquidationEngine").keys()
+    own |= {selector: views[selector] for selector in managed}
+    assert {views[selector] for selector in views.keys() - own.keys()} == {"view"}
+    assert functions("IClearinghouse").keys() <= own.keys() | views.keys()

@@ -40,7 +40,7 @@ def test_setMarginModel__same__reverts(chain: LocalChain, depositor: Trader) -> 
         choose(chain, depositor, 0)
 
 
-@pytest.mark.parametrize("model", [2, 255])
+@pytest.mark.parametrize("model", [3, 255])
 def test_setMarginModel__unknown__reverts(chain: LocalChain, depositor: Trader, stranger: Trader, model: int) -> None:
     for owner in (depositor, stranger):
         with reverts("Margin_UnknownModel", model=model):

@@ -14,6 +14,8 @@ from tests.support.mutants import Mutant, mutant_chain
 
 PERP = "ETH-PERP"
 TRADING = "contracts/markets/Trading.sol"
+FILLS = "contracts/markets/Fills.sol"
+SETTLEMENT = "contracts/markets/Settlement.sol"
 
 
 def trading(name: str, path: str, old: str, new: str) -> Mutant:
@@ -23,7 +25,7 @@ def trading(name: str, path: str, old: str, new: str) -> Mutant:
 NO_SIGNATURE = trading(
     "whoever signs, the owner did",
     "contracts/markets/Orders.sol",
-    "revert ITrading.Trade_BadSignature(account, hash);",
+    "revert ITradingTypes.Trade_BadSignature(account, hash);",
     "return address(0);",
 )
 NO_AMOUNT = trading(
@@ -33,29 +35,35 @@ NO_AMOUNT = trading(
     "",
 )
 NO_MAX_FEE = trading(
-    "a fee may exceed what was signed", TRADING, "if (feeWad > bound) revert Trade_FeeAboveMax(feeWad, bound);", ""
+    "a fee may exceed what was signed", FILLS, "if (feeWad > bound) revert Trade_FeeAboveMax(feeWad, bound);", ""
 )
 NO_BAND = trading(
     "a fill may be at any price",
-    TRADING,
+    FILLS,
     "if (price < lowest || price > mark + width) revert Trade_OutsideBand(price, lowest, mark + width);",
     "",
 )
 NO_QUOTER = trading(
     "anybody quotes",
     "contracts/markets/Premium.sol",
-    "if (!_quoters[signer]) revert ITrading.Trade_NotQuoter(signer);",
+    "if (!_quoters[signer]) revert ITradingTypes.Trade_NotQuoter(signer);",
     "",
 )
-NO_SETTLE_GUARD = trading(
+NO_SETTLE_GUARD = Mutant(
     "an insolvent account is settled like any",
-    TRADING,
-    "int256 equity = _evaluate(words, prices).equity;",
-    "int256 equity = int256(Rounding.positivePart(_evaluate(words, prices).equity));",
+    "Settlement",
+    SETTLEMENT,
+    passages=(
+        (
+            SETTLEMENT,
+            "int256 equity = _evaluate(words, prices).equity;",
+            "int256 equity = _evaluate(words, prices).equity;\n        if (equity < 0) equity = 0;",
+        ),
+    ),
 )
 NO_RESTRICTION = trading(
     "a liquidator's account trades at a deviating price",
-    TRADING,
+    FILLS,
     "if (_marksOf(account) & LIQUIDATOR == 0) return;",
     "if (_marksOf(account) & LIQUIDATOR != type(uint256).max) return;",
 )

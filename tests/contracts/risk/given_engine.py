@@ -31,7 +31,9 @@ class GivenEngine:
     def on(cls, chain: LocalChain, factors: Factors = FACTORS) -> GivenEngine:
         risk = deploy(chain, "GivenRisk")
         authority = chain.protocol.contract("AccessManager").address
-        arguments = (authority, risk.address, risk.address, MINIMUM, astuple(factors))
+        nothing = "0x" + "00" * 20
+        sources = (risk.address, risk.address, nothing, nothing, nothing)
+        arguments = (authority, sources, MINIMUM, astuple(factors))
         return cls(chain, risk, deploy(chain, "MarginEngine", *arguments))
 
     def place(self, book: Book) -> None:

@@ -73,7 +73,7 @@ def required(engine: Contract, cash: int, tokens: list[Leg], linears: list[Linea
 # ---------------------------------------------------------------- unknown
 
 
-@pytest.mark.parametrize("model", [2, 255])
+@pytest.mark.parametrize("model", [3, 255])
 def test_requirement__unknown_model__reverts(engine: Contract, model: int) -> None:
     with reverts("Margin_UnknownModel", model=model):
         required(engine, WAD, [], [], model)
@@ -188,8 +188,7 @@ def test_setMinimumMaintenance__at_the_bounds__sets_and_emits(
 
 def constructed(authority: Contract, engine: Contract, minimum: int) -> tuple[Any, ...]:
     """The constructor's arguments, as the deployed engine has them but for the minimum."""
-    books = (engine.functions.SCENARIOS().call(), engine.functions.ARRAYS().call())
-    return authority.address, *books, minimum, engine.functions.factors().call()
+    return authority.address, engine.functions.sources().call(), minimum, engine.functions.factors().call()
 
 
 def test_constructor__minimum_out_of_bounds__is_not_deployed(

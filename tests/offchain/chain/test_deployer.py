@@ -29,8 +29,8 @@ from ballast.errors import DeploymentError, TransactionError, UsageError
 OTHER = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 SEND = "eth_sendRawTransaction"
 #: Of the local network's plan with another admin: creations, and all.
-CONTRACTS = 21
-TRANSACTIONS = 82
+CONTRACTS = 24
+TRANSACTIONS = 94
 
 
 class Killed(BaseException):

@@ -26,8 +26,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 KEY = "0x" + "33" * 32
 SAFE = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 COMMAND = [sys.executable, "-c", "from ballast.cli import main; main()", "deploy"]
-CREATIONS = 21
-TRANSACTIONS = 80
+CREATIONS = 24
+TRANSACTIONS = 92
 SECONDS = 120
 
 

@@ -75,6 +75,19 @@ def test_up__stopped_by_a_signal__leaves_nothing_behind(tmp_path: Path, number: 
         assert [child for child in children if _alive(child)] == []
 
 
+def test_up__ready__has_options_and_futures_that_can_be_traded(tmp_path: Path) -> None:
+    with up(tmp_path, "--port", free_port()) as (ready, _):
+        deployment = Deployment.load(ready["deployment"])
+        listed = [name for name in deployment.instruments if name.count("-") == 3]
+        assert len(listed) == 3 * 2 * 7 * 2
+        assert len([name for name in deployment.instruments if name.count("-") == 1 and "PERP" not in name]) == 6
+        with LocalChain(url=ready["rpc"], deployment=deployment) as chain:
+            maker, taker = (chain.open(name, collateral={"USDC": 100_000}) for name in ("maker", "taker"))
+            name = next(name for name in listed if name.startswith("ETH") and "-3000-" in name)
+            chain.fill(maker, taker, name, 1)
+            assert chain.protocol.position(taker, name) == 10**18
+
+
 def test_up__killed__leaves_no_node_behind(tmp_path: Path) -> None:
     with up(tmp_path, "--port", free_port()) as (ready, process):
         process.kill()

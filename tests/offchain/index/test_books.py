@@ -126,8 +126,8 @@ def test_sync__new_engine_with_new_books__followed_and_forgotten_with_it(own_cha
     scenarios = create("ScenarioBook", (7, 1_000))
     chain.mine(2)
     engine = chain.protocol.engine.functions
-    arrays, factors = engine.ARRAYS().call(), engine.factors().call()
-    made = create("MarginEngine", scenarios, arrays, 10**18, factors)
+    (_, arrays, *others), factors = engine.sources().call(), engine.factors().call()
+    made = create("MarginEngine", (scenarios, arrays, *others), 10**18, factors)
     chain.mine(2)
     named = index.sync(chain.w3, chain.deployment)
     chain.send(chain.protocol.house.functions.setEngine(made), chain.governor)
@@ -141,7 +141,8 @@ def test_sync__new_engine_with_new_books__followed_and_forgotten_with_it(own_cha
     index.sync(chain.w3, chain.deployment)
     assert _engine(index) == old
     assert index._store.sources() == sorted(
-        contract.lower() for contract in (old.address, scenarios_of(old), arrays, chain.protocol.router.address)
+        contract.lower()
+        for contract in (old.address, scenarios_of(old), arrays, *others, chain.protocol.router.address)
     )
     chain.send(chain.protocol.house.functions.setEngine(made), chain.governor)
     index.sync(chain.w3, chain.deployment)

@@ -94,6 +94,8 @@ def test_account__arrays__begin_where_the_compiler_puts_them(compiled: dict[str,
         "balances": layout.ACCOUNT_BALANCES,
         "sizes": layout.ACCOUNT_SIZES,
         "quotes": layout.ACCOUNT_QUOTES,
+        "series": layout.ACCOUNT_SERIES,
+        "options": layout.ACCOUNT_OPTIONS,
     }
 
 

@@ -12,6 +12,7 @@ from ballast.chain.artifacts import artifact
 from ballast.errors import IndexingError
 from ballast.index import schema
 from ballast.index.decode import Event
+from ballast.index.index import _MODULES
 from ballast.index.rules import HOUSE_RULES, MODULE_RULES, WITHOUT_STATE, fund_after
 
 WAD = 10**18
@@ -31,11 +32,11 @@ def test_house_rules__events_of_the_clearinghouse__each_has_a_rule_or_a_reason()
 
 
 def test_without_state__each__is_an_event_of_a_followed_contract() -> None:
-    assert _names("Clearinghouse", "OracleRouter", "MarginEngine", "ScenarioBook", "RiskArrays") >= WITHOUT_STATE
+    assert _names("Clearinghouse", *_MODULES) >= WITHOUT_STATE
 
 
 def test_module_rules__events_of_the_followed_contracts__each_has_a_rule_or_a_reason() -> None:
-    names = _names("OracleRouter", "MarginEngine", "ScenarioBook", "RiskArrays")
+    names = _names(*_MODULES)
     assert names - WITHOUT_STATE == set(MODULE_RULES)
 
 
@@ -85,5 +86,5 @@ def test_fund_after__several_steps_and_days__sums_each_day_anew() -> None:
 
 def test_docs__table_of_events__names_each_of_them() -> None:
     text = (Path(__file__).parents[3] / "docs" / "index.md").read_text(encoding="utf-8")
-    documented = set(re.findall(r"`([A-Z][A-Za-z]+)`", text))
+    documented = set(re.findall(r"`([A-Z][A-Za-z0-9]+)`", text))
     assert HOUSE_RULES.keys() | MODULE_RULES.keys() | WITHOUT_STATE <= documented

@@ -322,7 +322,7 @@ def _replace_engine(chain: LocalChain) -> None:
     factory = contract(abi=found["abi"], bytecode=found["bytecode"])
     authority = chain.protocol.contract("AccessManager").address
     old = chain.protocol.engine.functions
-    same = (old.SCENARIOS().call(), old.ARRAYS().call(), 77 * 10**18, old.factors().call())
+    same = (old.sources().call(), 77 * 10**18, old.factors().call())
     receipt = chain.w3.eth.wait_for_transaction_receipt(
         factory.constructor(authority, *same).transact({"from": chain.governor})
     )

@@ -43,7 +43,14 @@ def _pruned(holdings: Holdings, source: random.Random) -> Holdings:
         return legs[: source.randrange(most + 1)]
 
     tokens, linears = some(holdings.tokens, 3), some(holdings.linears, 3)
-    return replace(holdings, tokens=tokens, linears=linears, options=some(holdings.options, len(holdings.options)))
+    ended = [asset << 14 | day for asset in ASSETS for day in (2_100, 2_200)]
+    over = tuple((one, source.randint(-(10**24), 10**24), 0) for one in source.sample(ended, source.randrange(4)))
+    unfixed = frozenset(one for one, _, _ in over if source.random() < 0.5)
+    expired = tuple(
+        (one, value, source.randint(-(10**24), 10**24)) if one in unfixed else (one, value, 0) for one, value, _ in over
+    )
+    options = some(holdings.options, len(holdings.options))
+    return replace(holdings, tokens=tokens, linears=linears, options=options, expired=expired, unfixed=unfixed)
 
 
 def _one(batch: Batch, market: Market, i: int) -> PortfolioMargin:
@@ -88,8 +95,10 @@ def _require_same(book: Book, held: list[Holdings]) -> int:
     for i, holdings in enumerate(held):
         slow = _slow(holdings, market.terms)
         assert bool(batch.reverts[i]) == (slow is None)
+        assert bool(batch.unfixed[i]) == bool(holdings.unfixed)
         if slow is not None:
-            assert _one(batch, market, i) == slow, i
+            # what has expired is in no series of the market
+            assert _one(batch, market, i) == replace(slow, stale=slow.stale - holdings.unfixed), i
     return int(batch.reverts.sum())
 
 

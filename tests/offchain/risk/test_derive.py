@@ -1,4 +1,4 @@
-"""Derive's portfolio margin: books worked out by hand. Its own cases are in ``test_derive_cases``."""
+"""Derive's portfolio margin: books worked out by hand."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ FACTORS = {
 
 
 def _engine(**changes: Any) -> Engine:
-    books = Books("", "", Table(1, TABLE))
+    books = Books("", "", "", "", "", Table(1, TABLE))
     return replace(ENGINE, factors=FACTORS, haircuts={2: 50_000}, books=books, **changes)
 
 
@@ -74,7 +74,7 @@ def test_health__contingencies_by_the_contracts_names__counted() -> None:
 
 
 def test_health__no_table_or_no_column__the_contracts_error() -> None:
-    for books in (None, Books("", "")):
+    for books in (None, Books("", "", "", "", "")):
         held = state({0: 5}, model=1, engine=replace(_engine(), books=books))
         with pytest.raises(NoHealthError, match=r"Scenario_NoTable\(\)"):
             _margins(held).health(7)

@@ -118,8 +118,8 @@ def test_health__price_missing__error_names_the_asset() -> None:
 
 
 def test_health__model_that_does_not_exist__error() -> None:
-    with pytest.raises(NoHealthError, match=r"Margin_UnknownModel\(2\)"):
-        _health(state({0: 5}, model=2))
+    with pytest.raises(NoHealthError, match=r"Margin_UnknownModel\(3\)"):
+        _health(state({0: 5}, model=3))
 
 
 def test_health__rates_never_set__error_even_of_a_worthless_balance() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -116,6 +117,18 @@ def test_select__every_kind__abstract_and_internal_libraries_are_left_out() -> N
         made("I", "interface"),
     ]
     assert [contract.name for contract in select(contracts)] == ["C", "I"]
+
+
+def test_select__contract_in_front_of_others__has_its_interfaces_functions_once() -> None:
+    def function(name: str, parameter: str) -> dict[str, Any]:
+        return {"type": "function", "name": name, "inputs": [{"name": parameter, "type": "uint256"}]}
+
+    front = replace(made("Clearinghouse", "contract", size=1), abi=[function("own", ""), function("shared", "")])
+    answered = [function("shared", "account"), function("viewed", "account")]
+    interface = replace(made("IClearinghouse", "interface"), abi=answered)
+    found = {contract.name: contract for contract in select([front, interface])}
+    assert found["Clearinghouse"].abi == [function("own", ""), *answered]
+    assert found["IClearinghouse"].abi == answered
 
 
 def test_select__same_name_twice__error_names_both_files() -> None:
