@@ -42,18 +42,29 @@ library OptionList {
         if (entry.slot == MAX_SERIES) return entry;
         uint256 key =
             OptionBook.encode(0, Instrument.strikeIndex(instrument), entry.slot, Instrument.isPut(instrument));
-        uint256 word;
-        for (uint256 i; i < count; ++i) {
-            if (i % PER_WORD == 0) word = account.options[i / PER_WORD];
-            uint256 found = OptionBook.entryAt(word, i);
-            if (found & KEY_MASK == key) return Entry(i, entry.slot, OptionBook.lotsOf(found));
+        // Safe: there are at most 64. No entry is zero, so a word ends where its rest is.
+        unchecked {
+            for (uint256 first; first < count; first += PER_WORD) {
+                uint256 i = first;
+                for (uint256 word = account.options[first / PER_WORD]; word != 0; word >>= ENTRY_BITS) {
+                    if (word & KEY_MASK == key) {
+                        (entry.index, entry.lots) = (i, OptionBook.lotsOf(word));
+                        return entry;
+                    }
+                    ++i;
+                }
+            }
         }
     }
 
     /// @notice The slot of a series in a series word; MAX_SERIES where it is in none.
     function slotOf(uint256 seriesWord, uint32 series) internal pure returns (uint256 slot) {
-        for (; slot < MAX_SERIES; ++slot) {
-            if (OptionBook.countAt(seriesWord, slot) != 0 && OptionBook.seriesAt(seriesWord, slot) == series) break;
+        // Safe: eight lanes of 32 bits. A free one is zero as a whole.
+        unchecked {
+            for (; slot < MAX_SERIES; ++slot) {
+                if (uint32(seriesWord) != 0 && OptionBook.seriesAt(seriesWord, 0) == series) return slot;
+                seriesWord >>= 32;
+            }
         }
     }
 

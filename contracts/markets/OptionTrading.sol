@@ -42,9 +42,8 @@ contract OptionTrading is Fills, IOptionSlices {
             if (stale) revert IRiskArraysErrors.RiskArrays_Stale(expiry);
             (mark, slack) = (markWad, Rounding.mulDivDown(vegaWad, config.band, E6));
         }
-        uint256 openInterest = _markets[instrument].sums.openInterest;
         int256 change = _change(instrument, takerSide, config.lot) + _change(instrument, makerSide, config.lot);
-        _saveInterest(instrument, openInterest, change, config.openInterestCap);
+        _saveInterest(instrument, change, config.openInterestCap);
 
         (Side memory buyer, Side memory seller) =
             makerSide.change > 0 ? (makerSide, takerSide) : (takerSide, makerSide);
@@ -68,11 +67,12 @@ contract OptionTrading is Fills, IOptionSlices {
     }
 
     /// @param change Of the open interest; a cap that was lowered stops only what raises it.
-    function _saveInterest(uint32 instrument, uint256 openInterest, int256 change, uint256 cap) private {
+    function _saveInterest(uint32 instrument, int256 change, uint256 cap) private {
         if (change == 0) return;
-        uint256 changed = uint256(int256(openInterest) + change);
+        MarketSums storage sums = _markets[instrument].sums;
+        uint256 changed = uint256(int256(uint256(sums.openInterest)) + change);
         if (change > 0 && changed > cap) revert Trade_OpenInterestCap(instrument, changed, cap);
-        _markets[instrument].sums.openInterest = uint96(changed); // at most the cap, or less than before
+        sums.openInterest = uint96(changed); // at most the cap, or less than before
     }
 
     function _longOf(int256 size) private pure returns (int256) {
@@ -95,7 +95,8 @@ contract OptionTrading is Fills, IOptionSlices {
             uint256 entry = OptionList.at(from, i);
             uint32 instrument = OptionList.instrumentOf(entry, seriesWord);
             IListing.MarketConfig storage config = _markets[Instrument.listing(instrument)].config;
-            _slice(account, liquidatorAccount, instrument, fraction, config.lot, config.minSize);
+            OptionList.Entry memory place = OptionList.Entry(i, OptionBook.slotOf(entry), OptionBook.lotsOf(entry));
+            _slice(account, place, liquidatorAccount, instrument, fraction, config.lot, config.minSize);
         }
         uint256 left = from.header.options;
         if (left == 0) return valueWad;
@@ -110,13 +111,13 @@ contract OptionTrading is Fills, IOptionSlices {
 
     function _slice(
         uint256 account,
+        OptionList.Entry memory entry,
         uint256 liquidatorAccount,
         uint32 instrument,
         uint256 fraction,
         uint256 lot,
         uint256 minSize
     ) private {
-        OptionList.Entry memory entry = OptionList.find(_accounts[account], instrument);
         uint256 size = Rounding.abs(entry.lots) * lot;
         int256 lots = int256(LiquidationMath.sliceOf(size, fraction, lot, minSize) / lot);
         if (entry.lots < 0) lots = -lots;
@@ -128,7 +129,6 @@ contract OptionTrading is Fills, IOptionSlices {
         int256 change = _longOf(entry.lots - lots) + _longOf(sum) - _longOf(entry.lots) - _longOf(taken.lots);
         OptionList.save(_accounts[account], account, instrument, entry, entry.lots - lots, lot);
         OptionList.save(_accounts[liquidatorAccount], liquidatorAccount, instrument, taken, sum, lot);
-        uint256 openInterest = _markets[instrument].sums.openInterest;
-        _saveInterest(instrument, openInterest, change * int256(lot), type(uint256).max);
+        _saveInterest(instrument, change * int256(lot), type(uint256).max);
     }
 }

@@ -200,3 +200,47 @@ def test_flag__options_alone__starts_and_clears(desk: OptionDesk) -> None:
     desk.chain.deposit(account, "USDC", 50_000)
     desk.govern(desk.house.functions.flag(account))
     assert desk.liquidation_state(account)[0] == 0
+
+
+LABELS = ("30JAN26", "27FEB26", "24APR26", "29MAY26", "26JUN26", "25SEP26", "25DEC26", "29JAN27")
+AROUND = (2_600, 2_900, 3_100, 3_400)
+
+
+def test_liquidate__account_with_all_that_one_may_hold__below_five_million_gas(
+    desk: OptionDesk, liquidator: int
+) -> None:
+    """I9: 64 options of eight expiries, 16 perpetuals and futures, all three coins, in one step, with old arrays."""
+    desk.lender()
+    makers = [desk.open(f"maker {i}", USDC=20_000_000) for i in range(2)]
+    account = desk.open("full", USDC=400_000, ETH=1, BTC="0.1", SOL=10)
+    desk.chain.choose_model(account, 1)
+    linears = [f"{symbol}-PERP" for symbol in ("BTC", "ETH", "SOL")]
+    for label in LABELS:
+        desk.chain.options.list_strikes("ETH", label, AROUND)
+        desk.chain.options.list_future("ETH", label)
+        desk.refresh("ETH", label)
+        linears.append(f"ETH-{label}")
+    for symbol, spot in (("BTC", 60_000), ("SOL", 150)):
+        for label in LABELS[:3] if symbol == "BTC" else LABELS[:2]:
+            desk.chain.options.list_strikes(symbol, label, [spot])
+            desk.chain.options.list_future(symbol, label)
+            desk.refresh(symbol, label)
+            linears.append(f"{symbol}-{label}")
+    assert len(linears) == 16
+    for name in linears:
+        desk.chain.fill(account, makers[0], name, "0.1" if name.startswith("SOL") else "0.01")
+    for i, label in enumerate(LABELS):
+        for strike in AROUND:
+            for side in "CP":
+                size = "1" if side == "C" else "-0.3"
+                desk.chain.fill(account, makers[i % 2], f"ETH-{label}-{strike}-{side}", size)
+    assert len(desk.options(account)) == 64
+    price = 3_000
+    while desk.chain.health(account).is_healthy:
+        price += 100
+        desk.chain.set_price("ETH", price)
+        desk.chain.reset_slow_price("ETH")
+    # nothing is refreshed on the way: old arrays, far from the spot
+    receipt = desk.chain.liquidate(account, liquidator)
+    assert desk.options(liquidator)
+    assert receipt["gasUsed"] < 5_000_000
