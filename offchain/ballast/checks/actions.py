@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ballast.chain.instruments import OPTION, kind_of
 from ballast.checks.history import History, Transaction
 from ballast.checks.ledger import Ledger
 from ballast.checks.result import Findings, Result
@@ -11,6 +12,8 @@ from ballast.units import QUOTE_UNIT, format_account
 __all__ = ["check_actions"]
 
 _QUOTE = 0
+#: Units of USDC that a premium may cost a side by rounding: the contract's own allowance, 4 (2 + borrow index).
+_SHARE_ROUNDING = 12
 #: Calls after which the accounts they name are checked.
 _CHECKED = frozenset({"fill", "withdraw", "transfer", "setMarginModel", "liquidate"})
 
@@ -73,6 +76,8 @@ def _judge(
         return f"took a slice and has equity {now.equity} below initial margin {now.initial}"
     if before is None:
         return "acted while a price was not usable"
+    if transaction.refreshes:
+        return ""  # before and after are at other marks of options
     if now.equity - now.initial < before.equity - before.initial:
         return f"equity less initial margin fell to {now.equity - now.initial}"
     fees = _fees(transaction, account)
@@ -84,11 +89,13 @@ def _judge(
 
 
 def _fees(transaction: Transaction, account: int) -> int:
-    """USDC, 1e18."""
+    """USDC, 1e18, with what rounding of a premium and of shares may cost."""
     fees: int = 0
     for event in transaction.named("Filled"):
         fees += event["makerFee"] if event["maker"] == account else 0
         fees += event["takerFee"] if event["taker"] == account else 0
+        if kind_of(event["instrument"]) == OPTION and account in (event["maker"], event["taker"]):
+            fees += _SHARE_ROUNDING
     return int(fees * QUOTE_UNIT)
 
 

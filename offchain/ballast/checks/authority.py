@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+from ballast.chain.instruments import FUTURE, OPTION, SERIES, kind_of, series_of_instrument
 from ballast.chain.orders import Order
 from ballast.checks.calls import HouseCall
+from ballast.checks.expiries import Expiries
 from ballast.checks.history import History, Transaction
 from ballast.checks.ledger import Ledger
 from ballast.checks.result import Findings, Result
 from ballast.checks.signatures import Signed, SignedOrder, signers_of
-from ballast.checks.view import LoggedEvent
+from ballast.checks.view import CLAIM, LoggedEvent
 from ballast.errors import UsageError
 from ballast.units import format_account, owner_of
 
@@ -41,6 +45,7 @@ class _Leave:
     whole: set[int] = field(default_factory=set)
     balances: set[tuple[int, int]] = field(default_factory=set)
     settled: set[int] = field(default_factory=set)
+    fixed: Callable[[int], bool] = lambda _: False
 
     def covers(self, event: LoggedEvent, account: int, ledger: Ledger) -> bool:
         if account in self.whole:
@@ -50,15 +55,21 @@ class _Leave:
         if account not in self.settled:
             return False
         if event.name == "PositionSet":
-            before = ledger.positions.get((account, event["instrument"]), (0, 0))
-            return int(event["size"]) == before[0]
+            return self._settles(event, ledger.positions.get((account, event["instrument"]), (0, 0))[0])
         return event.name == "Settled" or (event.name == "BalanceSet" and event["token"] == _QUOTE)
+
+    def _settles(self, event: LoggedEvent, before: int) -> bool:
+        """A position keeps its size; what has expired and has its price is closed, against a claim perhaps."""
+        number, size = event["instrument"] & ~CLAIM, int(event["size"])
+        if size == before:
+            return True
+        return self.fixed(number) and (size == 0 or bool(event["instrument"] & CLAIM))
 
 
 def check_authority(history: History) -> Result:
     """Every change stems from the owner, an operator, a signed order, a deposit, a settlement, or
     a liquidation of an account that was below maintenance margin just before."""
-    findings = Findings()
+    findings, expiries = Findings(), Expiries(history.view)
     signers = _signers(history)
     for transaction, ledger in history.walk():
         if not transaction.traced:
@@ -66,6 +77,7 @@ def check_authority(history: History) -> Result:
             continue
         check = _Check(findings, transaction, ledger, signers)
         leave = check.leave()
+        leave.fixed = partial(_is_fixed, expiries, transaction.block)
         for event in transaction.events:
             for argument in _CHANGES.get(event.name, ()):
                 account = event[argument]
@@ -75,6 +87,12 @@ def check_authority(history: History) -> Result:
                     f"{transaction.hash[:10]}: {event.name} of {_shown(account)} without a cause",
                 )
     return findings.result()
+
+
+def _is_fixed(expiries: Expiries, block: int, instrument: int) -> bool:
+    """Whether something that has expired has its settlement price at the end of a block."""
+    dated = kind_of(instrument) in (FUTURE, OPTION, SERIES)
+    return dated and expiries.price(series_of_instrument(instrument), block) is not None
 
 
 class _Check:

@@ -74,6 +74,11 @@ class Transaction:
         return frozenset(event.name for event in self.events)
 
     @property
+    def refreshes(self) -> bool:
+        """Whether it priced options anew: its two readings are then of other marks."""
+        return any(call.name == "refreshStrikes" for call in self.calls)
+
+    @property
     def accounts(self) -> list[int]:
         """Accounts whose balances, positions or model it set."""
         events = self.named("BalanceSet", "PositionSet", "MarginModelSet")

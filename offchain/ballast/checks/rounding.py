@@ -3,14 +3,20 @@ events say."""
 
 from __future__ import annotations
 
+from ballast.chain.instruments import OPTION, kind_of
 from ballast.checks.history import History, Transaction
+from ballast.checks.ledger import Ledger
 from ballast.checks.result import Findings, Result
 from ballast.checks.values import Values
-from ballast.units import QUOTE_UNIT, format_account
+from ballast.risk.arrays import PRICE_UNIT
+from ballast.risk.carry import FLOORED
+from ballast.units import QUOTE_UNIT, WAD, format_account
 
 __all__ = ["check_rounding"]
 
 _QUOTE = 0
+#: USDC 1e18 per unit of an option: of the call's mark, and of the forward that a put is less.
+_MARK_ROUNDING = (FLOORED + 1) * PRICE_UNIT
 
 
 def check_rounding(history: History) -> Result:
@@ -20,12 +26,14 @@ def check_rounding(history: History) -> Result:
     findings = Findings()
     if history.replay_error:
         findings.note(f"not run again: {history.replay_error}")
-    for transaction in history.transactions:
+    for transaction, ledger in history.walk():
         if not transaction.replayed:
             continue
         for token in history.tokens:
             _check_reserves(findings, history, transaction, token)
-        if _check_equity(findings, history, transaction):
+        if transaction.refreshes:
+            findings.count("transactions that priced options anew")
+        elif _check_equity(findings, history, transaction, _rounded_marks(transaction, ledger)):
             findings.count("transactions")
         elif transaction.accounts:
             findings.count("transactions without a usable price")
@@ -54,7 +62,20 @@ def _check_reserves(findings: Findings, history: History, transaction: Transacti
     )
 
 
-def _check_equity(findings: Findings, history: History, transaction: Transaction) -> bool:
+def _rounded_marks(transaction: Transaction, ledger: Ledger) -> int:
+    """USDC 1e18 that options may seem to gain: a short one is worth its mark and what rounding may have taken of that,
+    which is got back when it is closed."""
+    changed = 0
+    sizes = {key: size for key, (size, _) in ledger.positions.items()}
+    for event in transaction.named("PositionSet"):
+        key = event["account"], event["instrument"]
+        if kind_of(event["instrument"]) == OPTION:
+            changed += abs(event["size"] - sizes.get(key, 0))
+        sizes[key] = event["size"]
+    return -(-changed * _MARK_ROUNDING // WAD)
+
+
+def _check_equity(findings: Findings, history: History, transaction: Transaction, rounded: int) -> bool:
     """False where a health or a price is missing."""
     accounts = transaction.accounts
     values = Values.before(transaction, history.tokens)
@@ -65,7 +86,7 @@ def _check_equity(findings: Findings, history: History, transaction: Transaction
     gained = sum(h.equity for h in after if h) - sum(h.equity for h in before if h)
     # values are floored leg by leg: moving one between two accounts can move 1e-18 USDC a leg
     legs = len(transaction.named("BalanceSet", "PositionSet"))
-    bound = _stated(transaction, history, values) + legs
+    bound = _stated(transaction, history, values) + legs + rounded
     findings.require(
         gained <= bound,
         f"{transaction.hash[:10]}: {', '.join(map(format_account, accounts[:2]))} gained {gained},"

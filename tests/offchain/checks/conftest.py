@@ -15,7 +15,8 @@ from ballast.chain.protocol import Protocol
 from ballast.checks.history import History, Transaction, read_history
 from ballast.checks.view import ChainView, LoggedEvent
 from ballast.testing import START
-from ballast.units import account_id
+from ballast.units import WAD, account_id
+from tests.contracts.markets.options import CALL, EXPIRY, FUTURE, LABEL, PUT, OptionDesk
 
 
 @dataclass(frozen=True)
@@ -143,3 +144,69 @@ def _own_through_a_contract(chain: LocalChain, maker: int) -> int:
     taken = replace(made, account=account, size=10**18)
     chain.fill_orders(made, chain.sign(made), taken, chain.sign(taken, key), 10**18)
     return account
+
+
+@pytest.fixture(scope="session")
+def option_scene() -> Iterator[Scene]:
+    """Options and a dated future under all models: traded, liquidated, expired, settled, one seller insolvent."""
+    with LocalChain(held_at=START) as chain:
+        desk = OptionDesk(chain)
+        desk.list_options()
+        chain.fund_insurance("50000")
+        maker, liquidator = desk.maker(), desk.open("liquidator", USDC=1_000_000)
+        sellers = [_seller(desk, maker, name, model) for model, name in enumerate(("seller", "hedger"))]
+        gambler = desk.open("gambler", USDC=3_000)
+        chain.fill(gambler, maker, f"ETH-{LABEL}-3500-C", 4)
+        holder = desk.open("holder", USDC=20_000)
+        chain.choose_model(holder, 2)
+        chain.fill(maker, holder, CALL, 3)
+        chain.fill(maker, holder, CALL, "-0.57")
+        chain.fill(holder, maker, PUT, "0.31")
+        _refresh_and_fill(chain, maker, holder)
+        for price in range(3_040, 3_800, 40):
+            desk.price(ETH=price)
+            desk.refresh()
+            for account in sellers:
+                if not chain.health(account).is_healthy:
+                    chain.liquidate(account, liquidator, max_fraction=WAD // 3)
+                    if not chain.health(account).is_healthy:
+                        chain.liquidate(account, liquidator)
+        desk.price(ETH=5_000)
+        if not chain.health(gambler).is_healthy:
+            chain.liquidate(gambler, liquidator, max_fraction=WAD // 2)
+        desk.expire(4_900)
+        desk.fix()
+        chain.settle(holder)
+        if not chain.health(gambler).is_healthy:
+            chain.liquidate(gambler, liquidator)
+        for account in (*sellers, maker, holder, liquidator, holder, maker):
+            chain.settle(account)
+        view = ChainView(chain.protocol)
+        history = read_history(view, chain.deployment.start_block, view.tip())
+        yield Scene(chain, history, sellers[0], holder, maker)
+
+
+def _seller(desk: OptionDesk, maker: int, name: str, model: int) -> int:
+    """Short of calls and a future, long of other calls and a put."""
+    account = desk.open(name, USDC=9_000)
+    if model:
+        desk.chain.choose_model(account, model)
+    desk.chain.fill(account, maker, CALL, 10)
+    desk.chain.fill(maker, account, f"ETH-{LABEL}-3000-C", 4)
+    desk.chain.fill(maker, account, PUT, "1.37")
+    desk.chain.fill(account, maker, FUTURE, 2)
+    return account
+
+
+def _refresh_and_fill(chain: LocalChain, maker: int, taker: int) -> None:
+    """New arrays and a fill in one call."""
+    house, asset = chain.protocol.house, chain.deployment.underlyings["ETH"]
+    chain.set_price("ETH", "3004")
+    chain.options.set_surface("ETH", LABEL, 0.62)
+    made = chain.order(maker, CALL, "-0.5")
+    taken = replace(made, account=taker, size=-made.size)
+    calls = [
+        house.encode_abi("refreshStrikes", [asset, EXPIRY, 0, 2**256 - 1]),
+        house.encode_abi("fill", [made.as_tuple(), chain.sign(made), taken.as_tuple(), b"", taken.size]),
+    ]
+    chain.send(house.functions.batch(calls), chain.key_of(taker).address, gas=15_000_000)
