@@ -59,13 +59,16 @@ class LocalNode:
 
     def _confirm(self, request: dict[str, str]) -> dict[str, Any]:
         """The receipt of a transaction that the node was given and said nothing of: it is mined, waits
-        in the pool, or is gone."""
+        in the pool, or is gone and sent once more."""
         sent = self.rpc("eth_getTransactionBySenderAndNonce", request["from"], request["nonce"])
-        if sent is None:
-            return dict(self.rpc("eth_sendTransactionSync", request))
-        if sent["blockNumber"] is None:
+        digest = self.rpc("eth_sendTransaction", request) if sent is None else sent["hash"]
+        receipt = self.rpc("eth_getTransactionReceipt", digest)
+        if receipt is None:
             self.rpc("evm_mine")
-        return dict(self.rpc("eth_getTransactionReceipt", sent["hash"]))
+            receipt = self.rpc("eth_getTransactionReceipt", digest)
+        if receipt is None:
+            raise RpcError(f"eth_getTransactionReceipt: {digest} is not mined")
+        return dict(receipt)
 
     def _receipt(self, raw: dict[str, Any]) -> TxReceipt:
         """The fields of a receipt as web3 gives them."""
