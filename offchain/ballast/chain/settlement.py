@@ -69,6 +69,10 @@ class Settlement:
             send(self.protocol.w3, signer, "settlePrice", self.contract.address, call._encode_transaction_data())
         return price
 
+    def call_data(self, asset: int, expiry: int, max_rounds: int = MAX_ROUNDS) -> str:
+        """Call data of ``settlePrice``; errors as ``hints``."""
+        return str(self._call(asset, expiry, max_rounds)._encode_transaction_data())
+
     def _call(self, asset: int, expiry: int, max_rounds: int) -> ContractFunction:
         hints = self.hints(asset, expiry)
         return self.contract.functions.settlePrice(asset, expiry, hints.asset_round, hints.quote_round, max_rounds)

@@ -11,6 +11,7 @@ from eth_account.signers.local import LocalAccount
 
 from ballast import units
 from ballast.chain.protocol import Protocol
+from ballast.chain.settlement import Settlement
 from ballast.chain.signers import KeySigner, Signer
 from ballast.errors import FatalError, TaskError, UsageError
 from ballast.index import Index, LedgerState
@@ -313,7 +314,7 @@ class Keeper:
         duties: dict[str, Duty] = {
             "liquidate": LiquidateDuty(desk),
             "sync": SyncDuty(desk, {0: "USDC", **symbols}),
-            "settle": SettleDuty(desk),
+            "settle": SettleDuty(desk, Settlement(self.protocol)),
         }
         self._duties = [duty for name, duty in duties.items() if name in wanted]
         if self.is_paper:

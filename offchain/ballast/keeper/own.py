@@ -12,6 +12,8 @@ from ballast.chain.deployment import Deployment
 from ballast.chain.protocol import Health, Protocol
 from ballast.errors import UsageError
 from ballast.index import LedgerState
+from ballast.index.names import instrument_name
+from ballast.index.state import CLAIM
 from ballast.keeper.duty import Action
 from ballast.keeper.fees import Fees
 from ballast.keeper.logs import shown_usdc
@@ -64,9 +66,10 @@ def inventory(deployment: Deployment, state: LedgerState, view: View, account: i
         bank = state.banks[token.token]
         symbol = symbols.get(bank.address.lower(), bank.address)
         found[symbol] = units.from_units(token.amount, bank.decimals)
-    for leg in portfolio.linears:
-        if leg.size:
-            found[names.get(leg.instrument, str(leg.instrument))] = units.from_wad(leg.size)
+    for number, held in sorted(state.account(account).positions.items()):
+        if held.size and not number & CLAIM:
+            name = names.get(number) or instrument_name(state, deployment.underlyings, number)
+            found[name] = units.from_wad(held.size)
     return found
 
 

@@ -1,19 +1,25 @@
-"""A service: turns losers' unsettled losses into cash, out of which winners are paid, and clears
-flags of accounts that are back at the target. Earns nothing."""
+"""A service: turns losers' unsettled losses into cash, out of which winners are paid, settles what has
+expired, and clears flags of accounts that are back at the target. Earns nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ballast.chain.instruments import expiry_label, expiry_of_series
+from ballast.chain.protocol import Health
 from ballast.chain.reverts import decode_revert
+from ballast.chain.settlement import Settlement
+from ballast.errors import ContractError, StaleDataError
 from ballast.index import LedgerState
-from ballast.keeper.candidates import error_name
+from ballast.keeper.candidates import Candidate, error_name
 from ballast.keeper.duty import Action, Decision, Desk, Moment
+from ballast.keeper.expired import Due, payable_claims, settleable, unpaid, unpriced
 from ballast.keeper.fees import bid
 from ballast.keeper.logs import shown_account, shown_usdc
 from ballast.keeper.plan import gas_limit
 from ballast.keeper.rpc import Fault, quantity
+from ballast.keeper.simulate import encode_liquidation
 from ballast.keeper.view import View, signature_call
 from ballast.risk.margin import Margins
 from ballast.risk.valuation import NoHealthError
@@ -27,51 +33,50 @@ _AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True)
 class _Want:
+    """A call; ``account`` is whose it is, if anybody's."""
+
     duty: str
-    account: int
-    signature: str
+    subject: str
+    to: str
+    data: str
     reason: str
+    account: int | None = None
 
 
 class SettleDuty:
-    """Settles where somebody waits for the money: the market's pool owes more than it holds."""
+    """Settles where somebody waits for the money: the market's pool owes more than it holds, or what an account holds
+    has expired. ``prices`` fixes what that is settled at."""
 
     name = "settle"
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, prices: Settlement) -> None:
         self._desk = desk
+        self._prices = prices
 
     def decide(self, moment: Moment) -> list[Decision]:
-        """Decisions on losers to settle, then on flags to clear."""
+        """Decisions on prices to fix and accounts to settle, then on flags to clear."""
         desk, view = self._desk, moment.view
-        wants = [want for want in self._wants(moment) if (want.duty, shown_account(want.account)) not in moment.busy][
-            :_AT_ONCE
-        ]
+        refused: list[Decision] = []
+        found = (want for want in self._wants(moment, refused) if (want.duty, want.subject) not in moment.busy)
+        wants = list({(want.duty, want.subject): want for want in found}.values())[:_AT_ONCE]
         if not wants:
-            return []
+            return refused
         fees = bid(view, tip=desk.settings.priority_fee, max_fee=desk.settings.service_max_fee)
         if fees is None:
             reason = "fees are above service_max_fee"
-            return [_decision(want, "wait", reason) for want in wants]
-        calls = [
-            {
-                "from": desk.caller,
-                "to": desk.house,
-                "data": signature_call(want.signature, want.account),
-            }
-            for want in wants
-        ]
+            return [*refused, *(_decision(want, "wait", reason) for want in wants)]
+        calls = [{"from": desk.caller, "to": want.to, "data": want.data} for want in wants]
         answers = desk.rpc.batch([("eth_estimateGas", [call, view.tag]) for call in calls])
-        decisions = []
-        for want, call, used in zip(wants, calls, answers, strict=True):
+        decisions = refused
+        for want, used in zip(wants, answers, strict=True):
             if isinstance(used, Fault):
                 decisions.append(_decision(want, "skip", _words(used)))
                 continue
             action = Action(
                 duty=want.duty,
-                subject=shown_account(want.account),
-                to=desk.house,
-                data=call["data"],
+                subject=want.subject,
+                to=want.to,
+                data=want.data,
                 gas=gas_limit(quantity(used)),
                 fees=fees,
                 ceiling=desk.settings.service_max_fee,
@@ -80,13 +85,51 @@ class SettleDuty:
             decisions.append(Decision(want.duty, action.subject, "send", want.reason, action))
         return decisions
 
-    def _wants(self, moment: Moment) -> Iterator[_Want]:
-        settings, view = self._desk.settings, moment.view
-        for account, loss in largest_losses(moment.state, view, settings.settle_above):
-            reason = f"{shown_usdc(loss)} USDC of losses that winners wait for"
-            yield _Want("settle", account, "settle(uint256)", reason)
-        for account in recovered(moment.state, view):
-            yield _Want("clear_flag", account, "flag(uint256)", "flagged, and back at the target")
+    def _wants(self, moment: Moment, refused: list[Decision]) -> Iterator[_Want]:
+        settings, state, view = self._desk.settings, moment.state, moment.view
+        for series in unpriced(state, view.time):
+            want = self._price(series)
+            if isinstance(want, Decision):
+                refused.append(want)
+            else:
+                yield want
+        margins = Margins(state, view.prices, view.time)
+        for due in unpaid(margins, state):
+            yield self._close(state, due)
+        for due in settleable(margins, state):
+            owed = "owes" if due.amount < 0 else "is owed"
+            yield self._settle(due.account, f"{owed} {shown_usdc(abs(due.amount))} USDC for what has expired")
+        for due in payable_claims(state, settings.settle_above):
+            yield self._settle(due.account, f"{shown_usdc(due.amount)} USDC of a claim can be paid")
+        for account, loss in largest_losses(state, view, settings.settle_above):
+            yield self._settle(account, f"{shown_usdc(loss)} USDC of losses that winners wait for")
+        for account in recovered(state, view):
+            yield self._want("clear_flag", account, "flag(uint256)", "flagged, and back at the target")
+
+    def _settle(self, account: int, reason: str) -> _Want:
+        return self._want("settle", account, "settle(uint256)", reason)
+
+    def _close(self, state: LedgerState, due: Due) -> _Want:
+        """A liquidation that moves nothing: it pays what the account owes and books the loss."""
+        desk, steps = self._desk, state.account(due.account).steps
+        candidate = Candidate(due.account, Health(due.amount, 0, 0), 0, steps)
+        data = encode_liquidation(candidate, desk.liquidator, max_fraction=WAD)
+        reason = f"expired, and owes {shown_usdc(-due.amount)} USDC more than it has"
+        return _Want("close", shown_account(due.account), desk.house, data, reason, due.account)
+
+    def _want(self, duty: str, account: int, signature: str, reason: str) -> _Want:
+        data = signature_call(signature, account)
+        return _Want(duty, shown_account(account), self._desk.house, data, reason, account)
+
+    def _price(self, series: int) -> _Want | Decision:
+        """Fixes a settlement price, or a part of the way to it."""
+        asset, expiry = series >> 14, expiry_of_series(series)
+        subject = f"asset {asset}, {expiry_label(expiry)}"
+        try:
+            data = self._prices.call_data(asset, expiry)
+        except (StaleDataError, ContractError) as error:
+            return Decision("fix_price", subject, "skip", str(error))
+        return _Want("fix_price", subject, self._prices.contract.address, data, "expired, and has no settlement price")
 
 
 def largest_losses(state: LedgerState, view: View, least: int) -> list[tuple[int, int]]:
@@ -133,7 +176,7 @@ def recovered(state: LedgerState, view: View) -> list[int]:
 
 
 def _decision(want: _Want, verdict: str, reason: str) -> Decision:
-    return Decision(want.duty, shown_account(want.account), verdict, reason)
+    return Decision(want.duty, want.subject, verdict, reason)
 
 
 def _words(fault: Fault) -> str:
