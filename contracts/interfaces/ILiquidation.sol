@@ -41,7 +41,8 @@ interface ILiquidation {
     event LossAllocated(
         uint256 indexed account, uint256 loss, uint256 insurance, uint256 winners, uint256 deposits, uint256 uncovered
     );
-    /// @notice Token units of debt written off: `fromDeposits` lowered the deposit index, `uncovered` nobody could bear yet.
+    /// @notice Token units of debt written off, or of loss that is no debt yet credited: `fromDeposits` lowered the deposit index, `uncovered`
+    ///         nobody could bear yet.
     event DebtWrittenOff(uint8 indexed token, uint256 amount, uint256 fromDeposits, uint256 uncovered);
     /// @notice Unsettled profit taken from a market's winners, USDC 1e18, by group.
     event WinnersHaircut(uint32 indexed instrument, uint256 fromLongs, uint256 fromShorts, uint256 fromClaims);

@@ -123,8 +123,7 @@ abstract contract Banks is Accounts {
         return shares - int256(minted);
     }
 
-    /// @dev Cancels `amount` of an account's debt that nobody will pay. First the depositors bear it through the deposit index, then the
-    ///      reserves; what those cannot bear is kept as `uncovered`. Returns the part in each. Never reverts for want of cover.
+    /// @dev Cancels `amount` of an account's debt that nobody will pay; `_bear` says who does. Never reverts for want of cover.
     function _writeOff(uint256 account, uint8 token, uint256 amount)
         internal
         returns (uint256 fromDeposits, uint256 uncovered)
@@ -136,8 +135,38 @@ abstract contract Banks is Accounts {
         uint256 debt = Rounding.mulDivUp(debtShares, borrowIndex, WAD);
         uint256 burnt = amount >= debt ? debtShares : Rounding.mulDivDown(amount, WAD, borrowIndex);
 
-        uint256 deposits = Rounding.mulDivDown(bank.depositShares, depositIndex, WAD);
-        uint256 kept = Rounding.mulDivUp(bank.depositShares, MIN_DEPOSIT_INDEX, WAD);
+        (fromDeposits, uncovered, depositIndex) = _bear(bank, amount, 0, depositIndex, borrowIndex);
+        bank.borrowShares -= uint128(burnt);
+        _save(account, token, shares + int256(burnt));
+        _saveIndices(token, bank, depositIndex, borrowIndex);
+    }
+
+    /// @dev Credits an account with `amount` of a loss that is no debt yet; `_bear` says who pays, and the account's own deposit is not among
+    ///      them. Never reverts for want of cover.
+    function _compensate(uint256 account, uint8 token, uint256 amount)
+        internal
+        returns (uint256 fromDeposits, uint256 uncovered)
+    {
+        Bank storage bank = _banks[token];
+        (uint256 before, uint256 borrowIndex) = Interest.indices(bank);
+        uint256 own = Rounding.positivePart(_sharesOf(account, token));
+        uint256 depositIndex;
+        (fromDeposits, uncovered, depositIndex) = _bear(bank, amount, own, before, borrowIndex);
+        amount += Rounding.mulDivDown(own, before, WAD) - Rounding.mulDivDown(own, depositIndex, WAD);
+        _change(account, token, bank, int256(amount), depositIndex, borrowIndex);
+        _saveIndices(token, bank, depositIndex, borrowIndex);
+    }
+
+    /// @dev Takes `amount` first from the depositors, through the deposit index, then from the reserves; what those cannot bear is kept as
+    ///      `uncovered`. Returns the part of depositors and the last, and the index, which is not saved.
+    /// @param exempt Shares whose part of the index's fall somebody makes good.
+    function _bear(Bank storage bank, uint256 amount, uint256 exempt, uint256 depositIndex, uint256 borrowIndex)
+        private
+        returns (uint256 fromDeposits, uint256 uncovered, uint256)
+    {
+        uint256 shares = bank.depositShares - exempt;
+        uint256 deposits = Rounding.mulDivDown(shares, depositIndex, WAD);
+        uint256 kept = Rounding.mulDivUp(shares, MIN_DEPOSIT_INDEX, WAD);
         fromDeposits = deposits > kept ? Rounding.min(amount, deposits - kept) : 0;
         uint256 reserves = _spendable(_reserves(bank, depositIndex, borrowIndex));
         uint256 rest = amount - fromDeposits;
@@ -146,9 +175,7 @@ abstract contract Banks is Accounts {
             depositIndex = Rounding.mulDivDown(depositIndex, deposits - fromDeposits, deposits);
         }
         if (uncovered != 0) bank.uncovered += uint128(uncovered);
-        bank.borrowShares -= uint128(burnt);
-        _save(account, token, shares + int256(burnt));
-        _saveIndices(token, bank, depositIndex, borrowIndex);
+        return (fromDeposits, uncovered, depositIndex);
     }
 
     /// @dev What is the protocol's own: interest reserves, uncollected fees and rounding. By definition

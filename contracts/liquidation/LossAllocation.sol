@@ -91,7 +91,8 @@ contract LossAllocation is ILossAllocation, PerpBook {
         return Rounding.positivePart(-net);
     }
 
-    /// @dev Writes off the account's debts in proportion to their value; the last resort.
+    /// @dev Writes off the account's debts in proportion to their value; the last resort. What is no debt yet, because the account pays for its
+    ///      options only when a slice of them is taken, comes as cash.
     function _fromLenders(
         uint256 account,
         uint256 fraction,
@@ -101,12 +102,12 @@ contract LossAllocation is ILossAllocation, PerpBook {
     ) private returns (uint256[] memory writtenOff) {
         writtenOff = new uint256[](portfolio.tokens.length);
         uint256 rest = loss.total - loss.insurance - loss.winners;
-        uint256 cashDebt = Rounding.positivePart(-portfolio.cashWad);
-        uint256 debts = cashDebt;
+        uint256 debts = Rounding.positivePart(-portfolio.cashWad);
         for (uint256 i; i < portfolio.tokens.length; ++i) {
             debts += Rounding.positivePart(-portfolio.tokens[i].valueWad);
         }
-        if (rest == 0 || debts == 0) return writtenOff;
+        if (rest == 0) return writtenOff;
+        uint256 left = rest;
         for (uint256 i; i < portfolio.tokens.length; ++i) {
             uint256 own = Rounding.positivePart(-portfolio.tokens[i].valueWad);
             if (own == 0) continue;
@@ -116,21 +117,29 @@ contract LossAllocation is ILossAllocation, PerpBook {
             uint256 part = Rounding.min(Rounding.mulDivDown(rest, own, debts), Rounding.mulDivDown(own, fraction, WAD));
             writtenOff[i] = Rounding.mulDivDown(debt, part, own);
             uint256 worth = Rounding.min(Rounding.abs(_tokenValue(token, -int256(writtenOff[i]), prices)), part);
-            _writeOffAs(account, token, writtenOff[i], worth, loss);
+            _writeOffToken(account, token, writtenOff[i], worth, loss);
+            left -= part;
         }
-        uint256 cashPart = Rounding.min(Rounding.mulDivDown(rest, cashDebt, debts), Rounding.mulDivDown(cashDebt, fraction, WAD));
-        _writeOffCash(account, cashPart / QUOTE_UNIT, loss);
+        uint256 units = left / QUOTE_UNIT;
+        if (units == 0) return writtenOff;
+        (uint256 fromDeposits, uint256 uncovered) = _compensate(account, QUOTE, units);
+        _record(QUOTE, units, units * QUOTE_UNIT, fromDeposits, uncovered, loss);
     }
 
     function _writeOffCash(uint256 account, uint256 units, Loss memory loss) private {
         uint256 debt = Rounding.positivePart(-_balanceOf(account, QUOTE));
         units = Rounding.min(units, debt);
-        _writeOffAs(account, QUOTE, units, units * QUOTE_UNIT, loss);
+        _writeOffToken(account, QUOTE, units, units * QUOTE_UNIT, loss);
     }
 
-    function _writeOffAs(uint256 account, uint8 token, uint256 units, uint256 worth, Loss memory loss) private {
+    function _writeOffToken(uint256 account, uint8 token, uint256 units, uint256 worth, Loss memory loss) private {
         if (units == 0) return;
         (uint256 fromDeposits, uint256 uncovered) = _writeOff(account, token, units);
+        _record(token, units, worth, fromDeposits, uncovered, loss);
+    }
+
+    /// @param worth Of the units.
+    function _record(uint8 token, uint256 units, uint256 worth, uint256 fromDeposits, uint256 uncovered, Loss memory loss) private {
         uint256 missing = Rounding.mulDivDown(worth, uncovered, units);
         loss.uncovered += missing;
         loss.deposits += worth - missing;

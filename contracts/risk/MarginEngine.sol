@@ -30,12 +30,11 @@ contract MarginEngine is PortfolioMargin, AccessManaged {
     /// @dev The minimum is kept in 1e-9 USDC.
     uint256 private constant MINIMUM_UNIT = 1e9;
 
-    /// @dev Options in the STANDARD model: their value, charges, whether any is short, and stale slots.
+    /// @dev Options in the STANDARD model: their value, charges and stale slots.
     struct OptionCharges {
         int256 value;
         uint256 initial;
         uint256 maintenance;
-        bool short;
         uint256 stale;
     }
 
@@ -185,7 +184,7 @@ contract MarginEngine is PortfolioMargin, AccessManaged {
         (both, more, stale) = _ageOf(work, terms);
         (initial, maintenance) =
             PortfolioModel.margins(required + both, initialOnly + more, portfolio.quoteUsdWad, terms);
-        (initial, maintenance) = _completed(initial, maintenance, work.owes);
+        (equity, initial, maintenance) = _completed(equity, initial, maintenance, work.owes);
         initial += StandardModel.uncreditedProfit(equity, work.profit);
     }
 
@@ -256,6 +255,7 @@ contract MarginEngine is PortfolioMargin, AccessManaged {
             for (uint256 i; i < portfolio.linears.length; ++i) {
                 LinearLeg calldata leg = portfolio.linears[i];
                 if (leg.pnlWad > 0) profit += leg.pnlWad;
+                else if (leg.pnlWad < 0) owes = true;
                 equityWad += leg.pnlWad;
                 if (leg.notionalWad == 0) continue;
                 (uint256 initial, uint256 maintenance) =
@@ -269,9 +269,9 @@ contract MarginEngine is PortfolioMargin, AccessManaged {
             OptionCharges memory charges = _standardOptions(portfolio.options);
             equityWad += charges.value;
             (initialWad, maintenanceWad) = (initialWad + charges.initial, maintenanceWad + charges.maintenance);
-            (owes, stale) = (owes || charges.short, charges.stale);
+            (owes, stale) = (owes || OptionBook.hasShort(portfolio.options), charges.stale);
         }
-        (initialWad, maintenanceWad) = _completed(initialWad, maintenanceWad, owes);
+        (equityWad, initialWad, maintenanceWad) = _completed(equityWad, initialWad, maintenanceWad, owes);
         initialWad += StandardModel.uncreditedProfit(equityWad, profit);
     }
 
@@ -294,7 +294,6 @@ contract MarginEngine is PortfolioMargin, AccessManaged {
                 uint256 worth = StandardModel.longValue(work.series[slot], entry);
                 (charges.initial, charges.maintenance) = (charges.initial + worth, charges.maintenance + worth);
             } else {
-                charges.short = true;
                 uint8 asset = Instrument.assetOfSeries(series);
                 uint256 index = options[OptionBook.INDICES_AT + slot];
                 uint256 away = isExpired ? 0 : StandardModel.outOfTheMoney(work.series[slot], entry, index);
@@ -310,13 +309,21 @@ contract MarginEngine is PortfolioMargin, AccessManaged {
         (charges.initial, charges.maintenance) = (charges.initial + both + more, charges.maintenance + both);
     }
 
-    /// @dev Maintenance at least the minimum where anything is owed, initial at least maintenance.
-    function _completed(uint256 initial, uint256 maintenance, bool owes) private view returns (uint256, uint256) {
+    /// @dev Maintenance at least the minimum where anything is owed, initial at least maintenance. Who owes nothing can lose no more than there
+    ///      is: neither is more than the equity, which rounding alone can make negative.
+    function _completed(int256 equity, uint256 initial, uint256 maintenance, bool owes)
+        private
+        view
+        returns (int256, uint256, uint256)
+    {
         if (owes) {
             uint256 minimum = _minimum();
             if (maintenance < minimum) maintenance = minimum;
+            return (equity, initial < maintenance ? maintenance : initial, maintenance);
         }
-        return (initial < maintenance ? maintenance : initial, maintenance);
+        uint256 most = Rounding.positivePart(equity);
+        maintenance = Rounding.min(maintenance, most);
+        return (int256(most), initial < maintenance ? maintenance : Rounding.min(initial, most), maintenance);
     }
 
     function _ratesOfToken(uint8 token) private view returns (Rates memory rates) {

@@ -25,6 +25,8 @@ library OptionBook {
     uint256 internal constant ENTRIES_AT = INDICES_AT + MAX_SERIES;
 
     uint256 private constant SERIES_MASK = 0x3fffff;
+    /// @dev Of the lots of all four entries of a word.
+    uint256 private constant SIGNS = 0x8000000000000000800000000000000080000000000000008000000000000000;
     uint256 private constant COUNT_SHIFT = 22;
 
     function seriesAt(uint256 seriesWord, uint256 slot) internal pure returns (uint32) {
@@ -40,6 +42,15 @@ library OptionBook {
     function withSlot(uint256 seriesWord, uint256 slot, uint256 series, uint256 count) internal pure returns (uint256) {
         uint256 lane = count == 0 ? 0 : series | (count << COUNT_SHIFT);
         return (seriesWord & ~(uint256(type(uint32).max) << (32 * slot))) | (lane << (32 * slot));
+    }
+
+    /// @notice Whether any entry of a list is short.
+    function hasShort(uint256[] calldata options) internal pure returns (bool) {
+        uint256 signs;
+        for (uint256 i = ENTRIES_AT; i < options.length; ++i) {
+            signs |= options[i];
+        }
+        return signs & SIGNS != 0;
     }
 
     /// @param lots Between -MAX_LOTS and MAX_LOTS.

@@ -106,6 +106,7 @@ abstract contract PortfolioMargin is IMarginEngine {
                 int256 pnl = leg.pnlWad;
                 work.equity += pnl;
                 if (pnl > 0) work.profit += pnl;
+                else if (pnl < 0) work.owes = true;
                 int256 notional = leg.notionalWad;
                 if (notional == 0) continue;
                 uint256 column = _columnOf(work.header, Instrument.asset(leg.instrument));
@@ -122,7 +123,7 @@ abstract contract PortfolioMargin is IMarginEngine {
     function _loadSeries(Work memory work, uint256[] calldata options, uint32 version) private view {
         if (options.length == 0) return;
         uint256 word = options[OptionBook.SERIES_AT];
-        work.owes = true;
+        if (OptionBook.hasShort(options)) work.owes = true;
         work.floors = new ArrayLanes.Floors[](work.exposures.length);
         work.series = _emptySeries();
         uint256 slots;

@@ -49,9 +49,9 @@ class AtRisk:
 
     @property
     def factor(self) -> int:
-        """Equity over maintenance margin, 1e18 rounded down, negative with negative equity; the equity itself where
-        nothing is required, as of what has expired and has its price."""
-        return self.health.equity * WAD // (self.health.maintenance or WAD)
+        """Equity over maintenance margin, 1e18 rounded down, negative with negative equity. Who is below it owes
+        something, so it is not zero."""
+        return self.health.equity * WAD // self.health.maintenance
 
 
 @dataclass(frozen=True, slots=True)

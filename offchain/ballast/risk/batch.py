@@ -15,6 +15,7 @@ import numpy as np
 from ballast.risk.arrays import FLOOR_ROWS, QUANTUM
 from ballast.risk.batch_market import Market
 from ballast.risk.batch_options import Expiries, Guard, OptionEntries, div_up
+from ballast.risk.completed import completed_many
 from ballast.risk.limbs import Integers, exact_sums, integers
 from ballast.risk.portfolio import Contingency, Holdings, PortfolioError, Rows
 from ballast.units import E6, WAD
@@ -29,7 +30,7 @@ class Accounts:
     Python's integers: ``cash`` (N), ``tokens`` (N, tokens) values, ``linear`` and ``linear_gross`` (N, n) notionals of
     perpetuals and futures net and in magnitude, ``pnl`` (N) their unsettled result and ``profit`` (N) its positive
     parts. ``options`` have not expired; ``expired`` (N) is the value of those that have, ``moving`` (N, n) what of it
-    moves with the spot. ``has_options`` (N) says who holds any, ``unfixed`` (N) who holds some that have expired and
+    moves with the spot. ``owes`` (N) says who owes anything, ``unfixed`` (N) who holds options that have expired and
     have no settlement price yet.
     """
 
@@ -42,7 +43,7 @@ class Accounts:
     options: OptionEntries
     expired: Integers
     moving: Integers
-    has_options: Integers
+    owes: Integers
     unfixed: Integers
 
     @classmethod
@@ -74,7 +75,7 @@ class Accounts:
             options=OptionEntries.of([held.options for held in holdings], market),
             expired=integers([sum(value for _, value, _ in held.expired) for held in holdings]),
             moving=moving,
-            has_options=np.array([bool(held.options or held.expired) for held in holdings], dtype=bool),
+            owes=np.array([held.owes for held in holdings], dtype=bool),
             unfixed=np.array([bool(held.unfixed) for held in holdings], dtype=bool),
         )
 
@@ -111,7 +112,6 @@ def evaluate_many(accounts: Accounts, market: Market) -> Batch:
     exposures = accounts.linear + accounts.moving
     for place, token_column in enumerate(market.token_columns):
         exposures[:, token_column] += accounts.tokens[:, place]
-    owes = (accounts.cash < 0) | (accounts.tokens < 0).any(axis=1) | (accounts.linear_gross > 0).any(axis=1)
 
     expiries = Expiries.of(accounts.options, market)
     whose, which = expiries.account, expiries.series
@@ -137,11 +137,10 @@ def evaluate_many(accounts: Accounts, market: Market) -> Batch:
     if missing > 0:
         initial += guard.part(div_up(guard.product(initial, missing), WAD), factors.depeg_slope)
     initial += sum(only.values())
-    owing = (owes | accounts.has_options).astype(bool)
-    maintenance[owing] = np.maximum(maintenance[owing], market.terms.minimum)
+    equity, initial, maintenance = completed_many(equity, initial, maintenance, accounts.owes, market.terms.minimum)
     credited = np.maximum(equity - accounts.profit, 0)
     only["uncredited_profit"] = np.where(accounts.profit > 0, np.maximum(accounts.profit - credited, 0), 0)
-    initial = np.maximum(initial, maintenance) + only["uncredited_profit"]
+    initial = initial + only["uncredited_profit"]
     stale = np.zeros((size, len(market.series)), dtype=bool)
     stale[whose, which] = market.is_stale[which]
     return Batch(

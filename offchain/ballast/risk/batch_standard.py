@@ -17,6 +17,7 @@ from ballast.index.state import Engine, Rates
 from ballast.risk.arrays import PRICE_UNIT
 from ballast.risk.batch_market import Market
 from ballast.risk.batch_options import Expiries, Guard, OptionEntries, div_up
+from ballast.risk.completed import completed_many
 from ballast.risk.limbs import Integers, integers
 from ballast.risk.standard import instrument_rates, token_rates
 from ballast.risk.valuation import Portfolio
@@ -98,7 +99,7 @@ class StandardAccounts:
         return cls(
             equity=integers([_equity(held) for held in portfolios]),
             profit=integers([sum(max(0, leg.pnl) for leg in held.linears) for held in portfolios]),
-            owes=np.array([_owes(held) for held in portfolios], dtype=bool),
+            owes=np.array([held.owes for held in portfolios], dtype=bool),
             legs=_Legs.of(legs),
             options=OptionEntries.of([held.options for held in portfolios], market),
             owner=np.array([owner for owner, *_ in options], dtype=np.int64),
@@ -143,9 +144,9 @@ def evaluate_standard(accounts: StandardAccounts, market: Market) -> StandardBat
         twice = _SHORT_FLOOR * guard.product(accounts.spot, rate, over.owner)
         np.add.at(total, over.owner, div_up(guard.product(over.amount, twice, over.owner), _SHORT_SCALE))
 
-    maintenance[accounts.owes] = np.maximum(maintenance[accounts.owes], market.terms.minimum)
+    equity, initial, maintenance = completed_many(equity, initial, maintenance, accounts.owes, market.terms.minimum)
     uncredited = np.maximum(accounts.profit - np.maximum(equity - accounts.profit, 0), 0)
-    initial = np.maximum(initial, maintenance) + np.where(accounts.profit > 0, uncredited, 0)
+    initial = initial + np.where(accounts.profit > 0, uncredited, 0)
     return StandardBatch(equity, initial, maintenance, guard.reverts)
 
 
@@ -197,15 +198,4 @@ def _equity(held: Portfolio) -> int:
         + sum(leg.value for leg in held.tokens)
         + sum(leg.pnl for leg in held.linears)
         + sum(leg.value for leg in held.expired)
-    )
-
-
-def _owes(held: Portfolio) -> bool:
-    """A debt, a position or a short option; of what has expired only while it has no price."""
-    return (
-        held.cash < 0
-        or any(leg.value < 0 for leg in held.tokens)
-        or any(leg.notional for leg in held.linears)
-        or any(leg.lots < 0 for leg in held.options)
-        or any(leg.shorts for leg in held.expired if not leg.is_fixed)
     )

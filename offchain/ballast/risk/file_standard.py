@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from ballast.errors import UsageError
 from ballast.market.margin_files import RatesEntry, StandardEntry
+from ballast.risk.completed import completed
 from ballast.risk.file_margin import FileMargin
 from ballast.risk.model_margin import ModelMargin
 from ballast.risk.rounding import mul_div_up
@@ -49,12 +50,12 @@ def standard_margin(file: FileMargin, rates: StandardEntry, view: ModelMargin) -
         owes = owes or option.size < 0
     maintenance = sum(charge.maintenance for charge in charges.values())
     initial = sum(charge.initial for charge in charges.values())
-    if owes:
-        maintenance = max(maintenance, file.minimum)
+    equity, initial, maintenance = completed(view.equity, initial, maintenance, file.minimum if owes else None)
     uncredited = view.initial_only["uncredited_profit"]  # one rule for both models
     return replace(
         view,
-        initial=max(initial, maintenance) + uncredited,
+        equity=equity,
+        initial=initial + uncredited,
         maintenance=maintenance,
         contingencies={},
         initial_only={"uncredited_profit": uncredited},

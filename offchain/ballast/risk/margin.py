@@ -109,5 +109,6 @@ def holdings_of(portfolio: Portfolio) -> Holdings:
         options=portfolio.options,
         expired=tuple((leg.series, leg.value, leg.moving) for leg in portfolio.expired),
         unfixed=frozenset(leg.series for leg in portfolio.expired if not leg.is_fixed),
+        owes_expired=any(leg.shorts for leg in portfolio.expired),
         indices=portfolio.indices,
     )

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from ballast.errors import TaskError
 from ballast.risk.arrays import FLOOR_ROWS, PRICE_UNIT, QUANTUM, Series
 from ballast.risk.carry import FLOORED, Move, carry
+from ballast.risk.completed import completed
 from ballast.risk.rounding import mul_div_floor, mul_div_up
 from ballast.units import E6, WAD
 
@@ -105,7 +106,7 @@ class Holdings:
     ``tokens`` are (token, asset, value), ``linears`` (asset, notional, unsettled profit), ``options`` (series, strike's
     index, is a put, lots), ``expired`` (series, value, what of it moves with the spot) of options together, ``indices``
     USDC per unit by asset, ``quote_usd`` USD per unit of the quote token. ``unfixed`` are the series that have expired
-    and have no settlement price yet.
+    and have no settlement price yet; ``owes_expired`` says whether an option that has expired is short.
     """
 
     cash: int = 0
@@ -115,7 +116,19 @@ class Holdings:
     options: tuple[tuple[int, int, bool, int], ...] = ()
     expired: tuple[tuple[int, int, int], ...] = ()
     unfixed: frozenset[int] = frozenset()
+    owes_expired: bool = False
     indices: Mapping[int, int] = field(default_factory=dict)
+
+    @property
+    def owes(self) -> bool:
+        """A debt, a position or a short option: what can be lost is more than there is."""
+        return (
+            self.cash < 0
+            or self.owes_expired
+            or any(value < 0 for *_, value in self.tokens)
+            or any(notional or pnl < 0 for _, notional, pnl in self.linears)
+            or any(lots < 0 for *_, lots in self.options)
+        )
 
 
 @dataclass(frozen=True)
@@ -190,11 +203,10 @@ def evaluate(
     """
     exposures = [0] * len(rows.assets)
     gross = [_Gross() for _ in rows.assets]
-    equity, profit, owes = holdings.cash, 0, holdings.cash < 0 or bool(holdings.options or holdings.expired)
+    equity, profit = holdings.cash, 0
     for _, asset, value in holdings.tokens:
         equity += value
         exposures[rows.column(asset)] += value
-        owes = owes or value < 0
     for asset, notional, pnl in holdings.linears:
         equity += pnl
         profit += max(0, pnl)
@@ -204,7 +216,6 @@ def evaluate(
         exposures[column] += notional
         gross[column].linear += abs(notional)
         gross[column].notional += abs(notional)
-        owes = True
 
     for series, value, moving in holdings.expired:
         equity += value
@@ -235,10 +246,9 @@ def evaluate(
     if holdings.quote_usd < start:
         initial += _part(mul_div_up(initial, start - holdings.quote_usd, WAD), factors.depeg_slope)
     initial += sum(only.values())
-    if owes:
-        maintenance = max(maintenance, minimum)
+    equity, initial, maintenance = completed(equity, initial, maintenance, minimum if holdings.owes else None)
     only["uncredited_profit"] = max(0, profit - max(0, equity - profit)) if profit > 0 else 0
-    initial = max(initial, maintenance) + only["uncredited_profit"]
+    initial += only["uncredited_profit"]
     return PortfolioMargin(
         equity=equity,
         initial=initial,

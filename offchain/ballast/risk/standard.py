@@ -11,6 +11,7 @@ from ballast.chain.instruments import PERPETUAL, kind_of, options_listing, serie
 from ballast.chain.protocol import Health
 from ballast.index.state import CLAIM, Engine, Rates
 from ballast.risk.arrays import PRICE_UNIT, Series
+from ballast.risk.completed import completed
 from ballast.risk.portfolio import OptionWorth
 from ballast.risk.rounding import mul_div_up
 from ballast.risk.standard_options import Charge, OptionRates, option_charge, option_value
@@ -36,13 +37,11 @@ def requirement(
     no rates for what is held.
     """
     equity, initial, maintenance = portfolio.cash, 0, 0
-    owes = portfolio.cash < 0
     for token in portfolio.tokens:
         rates = token_rates(engine, token.token)
         equity += token.value
         initial += mul_div_up(abs(token.value), rates.initial, E6)
         maintenance += mul_div_up(abs(token.value), rates.maintenance, E6)
-        owes = owes or token.value < 0
     profit = 0
     for leg in portfolio.linears:
         profit += max(0, leg.pnl)
@@ -52,19 +51,16 @@ def requirement(
         rates = instrument_rates(engine, leg.instrument)
         initial += mul_div_up(abs(leg.notional), rates.initial, E6)
         maintenance += mul_div_up(abs(leg.notional), rates.maintenance, E6)
-        owes = True
     equity += worth.value
-    charge, short = _options(engine, portfolio, arrays)
+    charge = _options(engine, portfolio, arrays)
     initial += charge.initial + worth.drift + worth.doubt
     maintenance += charge.maintenance + worth.drift
-    if owes or short:
-        maintenance = max(maintenance, engine.minimum)
-    initial = max(initial, maintenance) + uncredited_profit(equity, profit)
-    return Health(equity, initial, maintenance)
+    equity, initial, maintenance = completed(equity, initial, maintenance, engine.minimum if portfolio.owes else None)
+    return Health(equity, initial + uncredited_profit(equity, profit), maintenance)
 
 
-def _options(engine: Engine, portfolio: Portfolio, arrays: Mapping[int, Series]) -> tuple[Charge, bool]:
-    """Charges of all options, and whether any is short."""
+def _options(engine: Engine, portfolio: Portfolio, arrays: Mapping[int, Series]) -> Charge:
+    """Charges of all options."""
     maintenance = initial = 0
     for series, strike, put, lots in portfolio.options:
         index, held = portfolio.indices[series >> 14], arrays[series]
@@ -73,18 +69,16 @@ def _options(engine: Engine, portfolio: Portfolio, arrays: Mapping[int, Series])
         level = held.records[strike].strike * PRICE_UNIT
         charge = option_charge(value, put, level, index, lots * held.lot, rates)
         maintenance, initial = maintenance + charge.maintenance, initial + charge.initial
-    short = any(lots < 0 for *_, lots in portfolio.options)
     for leg in portfolio.expired:
         if leg.is_fixed:
             continue
-        short = short or bool(leg.shorts)
         index = portfolio.indices[leg.series >> 14]
         for size in leg.shorts:
             # whatever the strike: what it is out of the money by is not counted any more
             found = OptionRates(*instrument_rates(engine, options_listing(leg.series >> 14)))
             charge = option_charge(0, False, index, index, -size, found)
             maintenance, initial = maintenance + charge.maintenance, initial + charge.initial
-    return Charge(maintenance, initial), short
+    return Charge(maintenance, initial)
 
 
 def require_isolated(portfolio: Portfolio) -> None:

@@ -92,6 +92,17 @@ class Portfolio:
     expired: tuple[ExpiredLeg, ...] = ()
     indices: Mapping[int, int] = field(default_factory=dict)
 
+    @property
+    def owes(self) -> bool:
+        """A debt, a position or a short option: what can be lost is more than there is."""
+        return (
+            self.cash < 0
+            or any(leg.value < 0 for leg in self.tokens)
+            or any(leg.notional or leg.pnl < 0 for leg in self.linears)
+            or any(leg.lots < 0 for leg in self.options)
+            or any(leg.shorts for leg in self.expired)
+        )
+
 
 class Valuation:
     """Values of many accounts at one block: indices and marks are computed once.

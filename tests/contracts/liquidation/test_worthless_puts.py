@@ -20,7 +20,6 @@ def desk(ballast_chain: LocalChain, protocol: Protocol) -> OptionDesk:
     return made
 
 
-@pytest.mark.xfail(strict=True, reason="equity is -1e-9 USDC a put, maintenance 0: a step divides by it")
 @pytest.mark.parametrize("model", [0, 2])
 def test_liquidate__nothing_but_worthless_long_puts__healthy_or_can_be_liquidated(desk: OptionDesk, model: int) -> None:
     account, liquidator = desk.open("holder", USDC=1_000), desk.open("liquidator", USDC=1_000)

@@ -56,8 +56,10 @@ def reference(
     equity = cash + sum(value for _, value in tokens) + sum(pnl for _, _, pnl in linears)
     maintenance = sum(charge(value, rate[0]) for value, rate in legs)
     initial = sum(charge(value, rate[1]) for value, rate in legs)
-    if cash < 0 or any(value < 0 for _, value in tokens) or any(notional for _, notional, _ in linears):
+    if cash < 0 or any(value < 0 for _, value in tokens) or any(notional or pnl < 0 for _, notional, pnl in linears):
         maintenance = max(maintenance, minimum)
+    else:
+        initial, maintenance = min(initial, equity), min(maintenance, equity)
     profit = sum(pnl for _, _, pnl in linears if pnl > 0)  # losses count with the other equity
     other = max(0, equity - profit)
     return equity, max(initial, maintenance) + max(0, profit - other), maintenance

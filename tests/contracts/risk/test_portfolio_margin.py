@@ -146,12 +146,23 @@ def test_requirement__nothing_owed__is_nothing(margin: GivenEngine) -> None:
         Holdings(cash=-1),
         Holdings(cash=10 * WAD, tokens=((2, 2, -1),)),
         Holdings(linears=((1, 1, 0),)),
-        options((0, False, 1)),
+        Holdings(cash=10 * WAD, linears=((1, 0, -1),)),
+        options((0, False, -1)),
     ],
-    ids=["cash debt", "token debt", "position", "option"],
+    ids=["cash debt", "token debt", "position", "loss", "short option"],
 )
 def test_requirement__something_owed__is_the_minimum_at_least(margin: GivenEngine, holdings: Holdings) -> None:
     assert margin.agree(flat_book(margin, holdings)).maintenance == MINIMUM
+
+
+@pytest.mark.parametrize("lots", [1, 1_000])
+@pytest.mark.parametrize("put", [False, True])
+def test_requirement__bought_options_and_no_cash__is_what_they_are_worth_at_most(
+    margin: GivenEngine, put: bool, lots: int
+) -> None:
+    """Who owes nothing can lose no more than that."""
+    found = margin.agree(flat_book(margin, options((0, put, lots))))
+    assert 0 <= found.maintenance <= found.initial <= found.equity
 
 
 # ------------------------------------------------------------------ arrays
@@ -246,7 +257,7 @@ def test_requirement__each_contingency_alone__is_the_twins(margin: GivenEngine, 
 
 def test_requirement__profit_beyond_the_other_equity__adds_to_initial_alone(margin: GivenEngine) -> None:
     found = margin.agree(flat_book(margin, Holdings(cash=30 * WAD, linears=((1, 0, 100 * WAD), (2, 0, -10 * WAD)))))
-    assert (found.initial, found.maintenance) == (80 * WAD, 0)
+    assert (found.initial, found.maintenance) == (80 * WAD + MINIMUM, MINIMUM)
 
 
 # ------------------------------------------------------------------ reverts

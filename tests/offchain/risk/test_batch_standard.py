@@ -137,7 +137,8 @@ def test_evaluate_standard__largest_lots_and_prices__exact_or_said_to_revert() -
         assert (reverting > 0) == (bits == 130)
 
 
-def test_evaluate_standard__a_put_worth_less_than_nothing__is_charged_nothing_when_long() -> None:
+@pytest.mark.parametrize("cash", [0, -1])
+def test_evaluate_standard__a_put_worth_less_than_nothing__is_nothing_unless_something_is_owed(cash: int) -> None:
     """Where the forward rounds the parity below zero."""
     source = random.Random(5)
     book = random_book(source, 16, NOW)
@@ -146,10 +147,10 @@ def test_evaluate_standard__a_put_worth_less_than_nothing__is_charged_nothing_wh
     record = replace(one.records[0], mark=one.forward // 10**9 - one.records[0].strike, delta=0, gamma=0)
     fresh = replace(one, spot=book.holdings.indices[series >> 14], records=(record, *one.records[1:]))
     changed = replace(book, arrays={**book.arrays, series: fresh})
-    held = Portfolio(0, 0, WAD, (), (), (OptionLeg(series, 0, True, 5),), (), book.holdings.indices)
+    held = Portfolio(0, cash, WAD, (), (), (OptionLeg(series, 0, True, 5),), (), book.holdings.indices)
     market = _market(changed)
     accounts = StandardAccounts.of([held], market, _engine(source))
-    assert evaluate_standard(accounts, market).equity[0] < 0
+    assert (evaluate_standard(accounts, market).equity[0] < cash) is (cash < 0)
     _require_same([held], _engine(source), market)
 
 

@@ -80,9 +80,9 @@ def test_option_value__of_one_position__is_the_equity_that_portfolio_gives_it(
 ) -> None:
     arrays = series(mark)
     rows = Rows(1, 1, (WAD,) * 16, (2,), ((WAD,) * 16,), (None,))
-    held = Holdings(options=((SERIES, 0, put, lots),), indices={2: index})
+    held = Holdings(cash=-WAD, options=((SERIES, 0, put, lots),), indices={2: index})
     equity = evaluate(held, rows, {SERIES: arrays}, PLAIN, {}, {}, 0, 0).equity
-    assert option_value(arrays, 0, put, lots, index) == equity
+    assert option_value(arrays, 0, put, lots, index) == equity + WAD
 
 
 def test_option_value__spot_unmoved__is_lots_times_lot_times_mark() -> None:
