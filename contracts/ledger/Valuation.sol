@@ -66,9 +66,21 @@ abstract contract Valuation is Banks {
         }
         if (header.options == 0) return words;
         (words.options, words.series) = (header.options, a.series);
-        words.entries = new uint256[](_entryWords(words.options));
-        for (uint256 i; i < words.entries.length; ++i) {
-            words.entries[i] = a.options[i];
+        words.entries = _loadEntries(a.options, _entryWords(words.options));
+    }
+
+    /// @dev The first `count` words.
+    function _loadEntries(uint256[16] storage from, uint256 count) private view returns (uint256[] memory words) {
+        assembly ("memory-safe") {
+            words := mload(0x40)
+            mstore(words, count)
+            let place := add(words, 32)
+            for { let end := add(from.slot, count) } lt(from.slot, end) {} {
+                mstore(place, sload(from.slot))
+                place := add(place, 32)
+                from.slot := add(from.slot, 1)
+            }
+            mstore(0x40, place)
         }
     }
 
@@ -127,8 +139,13 @@ abstract contract Valuation is Banks {
     function _indexOf(Prices memory prices, uint8 asset) internal pure returns (uint256) {
         if (asset == QUOTE) return WAD;
         if ((prices.assets >> asset) & 1 == 0) revert Ledger_PriceNotRead(asset);
-        uint256 rank = _countBits(prices.assets & ((1 << asset) - 1));
-        return Rounding.mulDivDown(prices.usd[rank], WAD, prices.usd[0]);
+        uint256 below = prices.assets & ((1 << asset) - 1);
+        // where all that are numbered lower are read as well, they need not be counted
+        uint256 rank = below == (1 << asset) - 1 ? asset : _countBits(below);
+        // Safe: prices are below 2^90.
+        unchecked {
+            return prices.usd[rank] * WAD / prices.usd[0];
+        }
     }
 
     /// @dev Mark (quantised) and hot state of a perpetual or dated future as of now. Nothing accrues in the future's: its cost moves with haircuts
@@ -209,12 +226,17 @@ abstract contract Valuation is Banks {
     function _optionLegs(Words memory words, Prices memory prices) internal pure returns (uint256[] memory legs) {
         legs = new uint256[](OptionBook.ENTRIES_AT + words.entries.length);
         (legs[OptionBook.SERIES_AT], legs[OptionBook.COUNT_AT]) = (words.series, words.options);
-        for (uint256 slot; words.series >> (32 * slot) != 0; ++slot) {
-            uint8 asset = Instrument.assetOfSeries(OptionBook.seriesAt(words.series, slot));
-            legs[OptionBook.INDICES_AT + slot] = _indexOf(prices, asset);
+        // Safe: there are eight slots.
+        unchecked {
+            uint256 place = OptionBook.INDICES_AT;
+            for (uint256 series = words.series; series != 0; series >>= 32) {
+                legs[place++] = _indexOf(prices, Instrument.assetOfSeries(OptionBook.seriesAt(series, 0)));
+            }
         }
-        for (uint256 i; i < words.entries.length; ++i) {
-            legs[OptionBook.ENTRIES_AT + i] = words.entries[i];
+        uint256[] memory entries = words.entries;
+        uint256 to = OptionBook.ENTRIES_AT + 1; // behind the length
+        assembly ("memory-safe") {
+            mcopy(add(legs, shl(5, to)), add(entries, 32), shl(5, mload(entries)))
         }
     }
 

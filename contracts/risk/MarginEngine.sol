@@ -22,6 +22,8 @@ import {StandardModel} from "./StandardModel.sol";
 /// @title Requirements of the margin models, and their parameters
 contract MarginEngine is PortfolioMargin, AccessManaged {
     uint32 private constant MAX_RATE = 1e6;
+    uint256 private constant RATE_BITS = 21;
+    uint256 private constant RATE_MASK = (1 << RATE_BITS) - 1;
     /// @dev Scale of the surfaces' forward over spot.
     uint256 private constant BASIS_UNIT = 1e15;
     /// @dev Never zero: whoever owes anything has a requirement, so that it can be liquidated and its health factor computed.
@@ -38,12 +40,11 @@ contract MarginEngine is PortfolioMargin, AccessManaged {
         uint256 stale;
     }
 
-    /// @dev Rates of four tokens a word, 64 bits each, token t in word t / 4: maintenance in the low half. The quote token has no rates, and its
-    ///      64 bits hold the minimum: so a check of the first three tokens reads one slot.
+    /// @dev Four tokens a word, 64 bits each, token t in word t / 4: its maintenance rate, its initial rate and its haircut, 21 bits each. The quote
+    ///      token has none, and its 64 bits hold the minimum: so a check of the first three tokens reads one slot.
     uint256[8] private _tokenWords;
     mapping(uint32 instrument => Rates) private _instrumentRates;
     mapping(uint8 asset => Contingency) private _contingencies;
-    mapping(uint8 token => uint32) private _haircuts;
     Factors private _factors;
 
     constructor(address authority, Sources memory sources_, uint256 minimumWad, Factors memory factors_)
@@ -194,7 +195,7 @@ contract MarginEngine is PortfolioMargin, AccessManaged {
             for (uint256 i; i < tokens.length; ++i) {
                 TokenLeg calldata leg = tokens[i];
                 int256 value = leg.valueWad;
-                if (value > 0) sum += Rounding.mulDivUp(uint256(value), _haircuts[uint8(leg.id)], E6);
+                if (value > 0) sum += Rounding.mulDivUp(uint256(value), _haircut(uint8(leg.id)), E6);
             }
         }
     }
@@ -225,10 +226,11 @@ contract MarginEngine is PortfolioMargin, AccessManaged {
                 if (s.size == 0) continue;
                 uint256 elapsed = block.timestamp - ArrayBlob.timeOf(s.first);
                 uint256 surfaceElapsed = block.timestamp - ArrayBlob.surfaceTimeOf(s.second);
-                both += PortfolioModel.drift(s, elapsed, surfaceElapsed, terms);
                 initial += PortfolioModel.doubt(s, terms);
                 bool isStale = elapsed > terms.arrayAge || surfaceElapsed > terms.surfaceAge || s.move.outside != 0;
-                if (isStale) stale |= 1 << slot;
+                if (!isStale) continue; // nothing drifts: within the band a mark has no width
+                stale |= 1 << slot;
+                both += PortfolioModel.drift(s, elapsed, surfaceElapsed, terms);
             }
             stale |= work.unfixed;
         }
@@ -332,9 +334,25 @@ contract MarginEngine is PortfolioMargin, AccessManaged {
     }
 
     function _tokenRates(uint8 token) private view returns (Rates memory) {
-        if (token == QUOTE || token >= MAX_TOKENS) return Rates(0, 0);
-        uint64 packed = uint64(_tokenWords[token >> 2] >> (64 * (token & 3)));
-        return Rates(uint32(packed), uint32(packed >> 32));
+        uint256 packed = _tokenTerms(token);
+        return Rates(uint32(packed & RATE_MASK), uint32((packed >> RATE_BITS) & RATE_MASK));
+    }
+
+    function _haircut(uint8 token) private view returns (uint256) {
+        return _tokenTerms(token) >> (2 * RATE_BITS);
+    }
+
+    /// @dev As packed; nothing for the quote token.
+    function _tokenTerms(uint8 token) private view returns (uint256) {
+        if (token == QUOTE || token >= MAX_TOKENS) return 0;
+        return uint64(_tokenWords[token >> 2] >> (64 * (token & 3)));
+    }
+
+    function _setTokenTerms(uint8 token, Rates memory rates, uint256 haircut) private {
+        if (token == QUOTE || token >= MAX_TOKENS) revert Margin_NoTokenRates(token);
+        // Safe: each is at most `MAX_RATE`, which has 20 bits
+        uint256 packed = (((haircut << RATE_BITS) | rates.initial) << RATE_BITS) | rates.maintenance;
+        _setTokenWord(token, uint64(packed));
     }
 
     /// @dev 1e18.
@@ -390,14 +408,13 @@ contract MarginEngine is PortfolioMargin, AccessManaged {
 
     /// @inheritdoc IMarginEngine
     function haircutOf(uint8 token) external view returns (uint32) {
-        return _haircuts[token];
+        return uint32(_haircut(token));
     }
 
     /// @inheritdoc IMarginEngine
     function setTokenRates(uint8 token, Rates calldata rates) external restricted {
         _requireRates(rates);
-        if (token == QUOTE || token >= MAX_TOKENS) revert Margin_NoTokenRates(token);
-        _setTokenWord(token, (uint64(rates.initial) << 32) | rates.maintenance);
+        _setTokenTerms(token, rates, _haircut(token));
         emit TokenRatesSet(token, rates);
     }
 
@@ -428,7 +445,7 @@ contract MarginEngine is PortfolioMargin, AccessManaged {
     /// @inheritdoc IMarginEngine
     function setHaircut(uint8 token, uint32 haircut) external restricted {
         PortfolioBounds.validateHaircut(haircut);
-        _haircuts[token] = haircut;
+        _setTokenTerms(token, _tokenRates(token), haircut);
         emit HaircutSet(token, haircut);
     }
 

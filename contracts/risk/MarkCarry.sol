@@ -45,22 +45,28 @@ library MarkCarry {
     /// @return mark Rounded down. @return width Of the bounds beyond the band, rounded up; 0 within.
     function carry(uint256 word, Move memory move) internal pure returns (int256 mark, uint256 width) {
         // Safe: words hold 32 and 64 bits, moves are below 2^65 and slope below 2^31.
+        assembly ("memory-safe") {
+            // mark + delta * inside / 1e9, rounded down, + gamma * square / 1e6
+            mark := mul(and(shr(96, word), 0xffffffff), mload(add(move, 32)))
+            mark := sub(sdiv(mark, 1000000000), slt(smod(mark, 1000000000), 0))
+            mark := add(mark, and(shr(128, word), 0xffffffffffffffff))
+            mark := add(mark, div(mul(and(shr(64, word), 0xffffffff), mload(add(move, 96))), 1000000))
+        }
         unchecked {
-            mark = int256(uint256(uint64(word >> 128)));
-            int256 delta = int256(uint256(uint32(word >> 96)));
-            int256 gamma = int256(uint256(uint32(word >> 64)));
-            mark += Rounding.divFloor(delta * move.inside, E9) + gamma * move.square / 1e6;
             if (move.outside != 0) {
+                int256 delta = int256(uint256(uint32(word >> 96)));
+                int256 gamma = int256(uint256(uint32(word >> 64)));
                 delta += Rounding.divFloor(gamma * move.slope, 1e6);
                 delta = delta < 0 ? int256(0) : delta > E9 ? E9 : delta;
                 mark += Rounding.divFloor(delta * move.outside, E9);
                 int256 spread = move.outside > 0 ? (E9 - delta) * move.outside : -delta * move.outside;
                 width = (uint256(spread) + 1e9 - 1) / 1e9;
             }
-            int256 intrinsic = move.forward - int256(word >> 192);
-            if (mark < intrinsic) mark = intrinsic;
+            int256 forward = move.forward;
+            int256 least = forward - int256(word >> 192);
+            if (mark < least) mark = least;
             if (mark < 0) mark = 0;
-            if (mark > move.forward) mark = move.forward;
+            if (mark > forward) mark = forward;
         }
     }
 }

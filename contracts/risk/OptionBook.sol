@@ -47,8 +47,12 @@ library OptionBook {
     /// @notice Whether any entry of a list is short.
     function hasShort(uint256[] calldata options) internal pure returns (bool) {
         uint256 signs;
-        for (uint256 i = ENTRIES_AT; i < options.length; ++i) {
-            signs |= options[i];
+        uint256 from = ENTRIES_AT;
+        assembly ("memory-safe") {
+            let end := add(options.offset, shl(5, options.length))
+            for { let place := add(options.offset, shl(5, from)) } lt(place, end) { place := add(place, 32) } {
+                signs := or(signs, calldataload(place))
+            }
         }
         return signs & SIGNS != 0;
     }

@@ -69,16 +69,19 @@ library OptionSums {
             assembly ("memory-safe") {
                 key := mload(held)
                 held := add(held, 32)
-                let place := add(nets, shl(5, key))
-                net := mload(place)
-                mstore(place, 0) // so that a key that is listed twice counts once
+                net := mload(add(nets, key))
+                mstore(add(nets, key), 0) // so that a key that is listed twice counts once
+                key := shr(5, key)
                 s := mload(add(add(series, 32), shl(5, and(key, 7)))) // there are eight
             }
             if (net != 0) _addStrike(s, key, net, terms, profits);
         }
         ArrayLanes.close(terms, floors, profits);
-        for (uint256 slot; slot < OptionBook.MAX_SERIES; ++slot) {
-            s = series[slot];
+        for (uint256 slot; slot < OptionBook.MAX_SERIES;) {
+            assembly ("memory-safe") {
+                slot := add(slot, 1)
+                s := mload(add(series, shl(5, slot)))
+            }
             if (s.nets != 0) _close(s);
         }
     }
@@ -94,8 +97,10 @@ library OptionSums {
 
     // ------------------------------------------------------------ netting
 
-    /// @dev Adds entries up by strike, to calls + 2^128 * puts.
-    /// @return nets Place of the net sizes. @return held, end Places of the list of keys of those that are held, each at least once.
+    /// @dev Adds entries up by strike, to calls + 2^128 * puts. Two entries a round: behind the last one a word has zeros, which are nothing of the
+    ///      first strike.
+    /// @return nets Place of the net sizes. @return held, end Places of the list of those that are held, each at least once: 32 * key, its word's
+    ///         distance from `nets`.
     function _net(uint256[] calldata options, uint256 entries)
         private
         pure
@@ -107,7 +112,7 @@ library OptionSums {
             nets := mload(0x40)
             held := add(nets, mul(NETS, 32))
             end := held
-            mstore(0x40, add(held, shl(5, entries)))
+            mstore(0x40, add(held, shl(5, add(entries, 1))))
             calldatacopy(nets, calldatasize(), mul(NETS, 32))
             for { let place := add(options.offset, shl(5, from)) } entries { place := add(place, 32) } {
                 let word := calldataload(place)
@@ -118,15 +123,24 @@ library OptionSums {
                     word := shr(above, shl(above, word))
                     entries := 0
                 }
-                for {} word { word := shr(64, word) } {
-                    let key := and(shr(1, word), 0xff)
-                    let at := add(nets, shl(5, key))
+                for {} word { word := shr(128, word) } {
+                    let key := and(shl(4, word), 0x1fe0) // bits 1-8, times 32
+                    let at := add(nets, key)
                     let net := mload(at)
                     if iszero(net) {
                         mstore(end, key)
                         end := add(end, 32)
                     }
-                    mstore(at, add(net, shl(shl(7, and(word, 1)), sar(9, signextend(7, word)))))
+                    mstore(at, add(net, shl(and(shl(7, word), 0x80), sar(9, signextend(7, word)))))
+
+                    key := and(shr(60, word), 0x1fe0)
+                    at := add(nets, key)
+                    net := mload(at)
+                    if iszero(net) {
+                        mstore(end, key)
+                        end := add(end, 32)
+                    }
+                    mstore(at, add(net, shl(and(shr(57, word), 0x80), sar(73, signextend(15, word)))))
                 }
             }
         }
@@ -148,23 +162,26 @@ library OptionSums {
         // Safe: |lots| < 2^55, strikes, marks and widths below 2^65, the other parts of a record's first word 32 bits; with 64 strikes a value is
         // below 2^127, delta, gamma and vega below 2^94, gross below 2^62: sums that share a word do not touch.
         unchecked {
-            s.nets += net;
             uint256 record = s.records + (key >> 3) * s.size;
+            s.nets += net;
             uint256 word;
+            int256 lots;
+            int256 puts;
             assembly ("memory-safe") {
                 word := mload(record)
+                lots := signextend(15, net)
+                puts := sar(128, sub(net, lots))
             }
-            int256 lots = int128(uint128(net));
-            int256 puts = (int256(net) - lots) >> 128;
-            if (puts != 0) {
-                s.worth += puts * int256(word >> 192) << 128;
-                lots += puts;
-                if (lots == 0) return;
+            int256 worth = puts * int256(word >> 192) << 128;
+            lots += puts;
+            if (lots == 0) {
+                s.worth += worth;
+                return;
             }
             (int256 mark, uint256 width) = MarkCarry.carry(word, s.move);
             uint256 turned = uint256(lots >> 255);
             mark += MarkCarry.FLOORED & int256(turned); // what rounding may have taken, for a short
-            s.worth += lots * (mark << 128 | int256(uint256(uint32(word >> 96))));
+            s.worth += worth + lots * (mark << 128 | int256(uint256(uint32(word >> 96))));
             uint256 many = (uint256(lots) ^ turned) - turned; // |lots|
             s.risks += many * ((word & GAMMA) << 96 | (word & VEGA) << 32 | 1);
             if (width != 0) s.drift += many * width;

@@ -126,23 +126,34 @@ abstract contract PortfolioMargin is IMarginEngine {
         if (OptionBook.hasShort(options)) work.owes = true;
         work.floors = new ArrayLanes.Floors[](work.exposures.length);
         work.series = _emptySeries();
-        uint256 slots;
-        for (uint256 rest = word; rest != 0; rest >>= 32) ++slots;
-        uint32[] memory ids = new uint32[](slots);
-        for (uint256 slot; slot < slots; ++slot) {
-            ids[slot] = OptionBook.seriesAt(word, slot);
-        }
-        address[] memory blobs = ARRAYS.pointersOf(ids, version);
-        for (uint256 slot; slot < slots; ++slot) {
-            uint32 id = ids[slot];
-            if (id == 0) continue;
-            uint256 column = _columnOf(work.header, Instrument.assetOfSeries(id));
-            if (block.timestamp >= Instrument.expiryOfSeries(id)) {
-                _addExpired(work, slot, column, id, options);
-                continue;
+        (address[] memory blobs, uint256 slots) = _blobsOf(word, version);
+        // Safe: there are at most eight slots.
+        unchecked {
+            for (uint256 slot; slot < slots; ++slot) {
+                uint32 id = OptionBook.seriesAt(word, slot);
+                if (id == 0) continue;
+                uint256 column = _columnOf(work.header, Instrument.assetOfSeries(id));
+                if (block.timestamp >= Instrument.expiryOfSeries(id)) {
+                    _addExpired(work, slot, column, id, options);
+                    continue;
+                }
+                address blob = blobs[slot];
+                if (blob == address(0)) revert Margin_NoArrays(id);
+                _load(work, slot, column, blob, options[OptionBook.INDICES_AT + slot]);
             }
-            if (blobs[slot] == address(0)) revert Margin_NoArrays(id);
-            _load(work, slot, column, blobs[slot], options[OptionBook.INDICES_AT + slot]);
+        }
+    }
+
+    /// @dev Of each slot up to the highest that is taken.
+    function _blobsOf(uint256 word, uint32 version) private view returns (address[] memory blobs, uint256 slots) {
+        // Safe: there are at most eight slots.
+        unchecked {
+            while (word >> (32 * slots) != 0) ++slots;
+            uint32[] memory ids = new uint32[](slots);
+            for (uint256 slot; slot < slots; ++slot) {
+                ids[slot] = OptionBook.seriesAt(word, slot);
+            }
+            blobs = ARRAYS.pointersOf(ids, version);
         }
     }
 

@@ -102,8 +102,11 @@ contract RiskArrays is IRiskArrays, AccessManaged {
     /// @inheritdoc IRiskArrays
     function pointersOf(uint32[] calldata series, uint32 version) external view returns (address[] memory blobs) {
         blobs = new address[](series.length);
-        for (uint256 i; i < series.length; ++i) {
-            blobs[i] = _blobOf(series[i], version);
+        // Safe: i is below the length.
+        unchecked {
+            for (uint256 i; i < series.length; ++i) {
+                blobs[i] = _blobOf(series[i], version);
+            }
         }
     }
 
@@ -291,8 +294,12 @@ contract RiskArrays is IRiskArrays, AccessManaged {
     }
 
     function _blobOf(uint32 series, uint32 version) private view returns (address) {
-        Pointer memory pointer = _pointers[series][version & 1];
-        return pointer.version == version ? pointer.blob : address(0);
+        Pointer storage pointer = _pointers[series][version & 1];
+        uint256 word; // both of its parts, read once
+        assembly ("memory-safe") {
+            word := sload(pointer.slot)
+        }
+        return uint32(word >> 160) == version ? address(uint160(word)) : address(0);
     }
 
     function _setLimits(Limits memory limits_) private {

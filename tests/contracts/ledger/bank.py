@@ -12,6 +12,7 @@ from web3.contract import Contract
 
 __all__ = [
     "ACCRUE",
+    "COMPENSATE",
     "CREDIT",
     "DEBIT",
     "E6",
@@ -43,7 +44,7 @@ RATE_MAX = 2**32 - 1
 INDEX_MAX = 2**72 - 1
 #: Losses never take a deposit index below it.
 MIN_INDEX = 10**9
-CREDIT, DEBIT, WRITE_OFF, ACCRUE = range(4)
+CREDIT, DEBIT, WRITE_OFF, ACCRUE, COMPENSATE = range(5)
 #: Accounts of the harness.
 LENDER, OTHERS = 256, 512
 

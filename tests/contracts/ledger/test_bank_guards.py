@@ -40,7 +40,7 @@ ROUNDED_WRONG = Mutant(
             "uint256 minted = Rounding.mulDivUp(amount, WAD, depositIndex)",
         ),
         (INTEREST, "E6 - bank.reserveFactor, deposits * E6", "E6, borrows * E6"),
-        (BANKS, "uint256 kept = Rounding.mulDivUp(bank.depositShares, MIN_DEPOSIT_INDEX, WAD)", "uint256 kept = 0"),
+        (BANKS, "uint256 kept = Rounding.mulDivUp(shares, MIN_DEPOSIT_INDEX, WAD)", "uint256 kept = 0"),
     ),
 )
 #: An index of five thirds: a unit is 0.6 of a share.

@@ -46,7 +46,7 @@ NO_BAND = Mutant(
 NO_BOUNDS = Mutant(
     "a mark may be below zero",
     *HARNESS,
-    passages=((SOURCE, "if (mark < intrinsic) mark = intrinsic;\n            if (mark < 0) mark = 0;", ""),),
+    passages=((SOURCE, "if (mark < least) mark = least;\n            if (mark < 0) mark = 0;", ""),),
 )
 
 

@@ -13,7 +13,8 @@ contract BanksHarness is Banks {
         CREDIT,
         DEBIT,
         WRITE_OFF,
-        ACCRUE
+        ACCRUE,
+        COMPENSATE
     }
 
     /// @param elapsed Seconds that pass before it.
@@ -97,6 +98,8 @@ contract BanksHarness is Banks {
             _debit(op.account, 1, op.amount);
         } else if (op.kind == Kind.WRITE_OFF) {
             (trace.fromDeposits, trace.uncovered) = _writeOff(op.account, 1, op.amount);
+        } else if (op.kind == Kind.COMPENSATE) {
+            (trace.fromDeposits, trace.uncovered) = _compensate(op.account, 1, op.amount);
         } else {
             _saveIndices(1, bank, bank.depositIndex, bank.borrowIndex);
         }
