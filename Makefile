@@ -2,7 +2,7 @@
 # contract artifacts; what is up to date is not done again.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup contracts demo test lint fmt types bench fuzz slither wheel lock clean
+.PHONY: help setup contracts demo test lint fmt types bench fuzz slither prove wheel lock clean
 
 BIN := .venv/bin
 SETUP := scripts/_build/setup.sh
@@ -44,11 +44,19 @@ fmt: $(STAMPS)/python ## format and fix what ruff can fix
 slither: $(STAMPS)/toolchain ## static analysis of the contracts
 	@$(BIN)/python -m scripts._build.slither $(ARGS)
 
+prove: $(STAMPS)/toolchain .venv-prove/.stamp ## symbolic proofs of what is packed into words
+	@$(BIN)/python -m scripts._build.prove $(ARGS)
+
 wheel: setup ## dist/*.whl with the artifacts inside
 	@$(BIN)/hatchling build -t wheel
 
 lock: $(STAMPS)/python ## resolve both lock files anew
 	@$(BIN)/python -m scripts._build.lock
+
+.venv-prove/.stamp: requirements-prove.lock | $(STAMPS)/python
+	@echo "halmos ..."
+	@$(SETUP) prove
+	@touch $@
 
 clean: ## remove builds and caches, keep .venv and node_modules
 	@rm -rf build dist .build report offchain/ballast/abi .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Steps of `make setup`. Usage: scripts/_build/setup.sh python|package|node
+# Steps of `make setup`, and of `make prove`. Usage: scripts/_build/setup.sh python|package|node|prove
 # Output of the package managers goes to .venv/setup.log; a failure is one line and exit code 2.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -70,7 +70,15 @@ step_node() {
     fail "npm packages of package-lock.json did not install (no network?); details: $LOG"
 }
 
+step_prove() {
+  rm -rf .venv-prove
+  "$VENV/bin/python" -m venv .venv-prove >>"$LOG" 2>&1 &&
+    .venv-prove/bin/pip install --disable-pip-version-check --quiet --no-deps \
+      -r requirements-prove.lock >>"$LOG" 2>&1 ||
+    fail "Python packages of requirements-prove.lock did not install (no network?); details: $LOG"
+}
+
 case "${1:-}" in
-  python | package | node) "step_$1" ;;
-  *) fail "setup.sh: unknown step '${1:-}'; give python, package or node" ;;
+  python | package | node | prove) "step_$1" ;;
+  *) fail "setup.sh: unknown step '${1:-}'; give python, package, node or prove" ;;
 esac
