@@ -2,7 +2,7 @@
 # contract artifacts; what is up to date is not done again.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup contracts demo test lint fmt types bench fuzz slither prove wheel lock clean
+.PHONY: help setup contracts demo test lint fmt types bench fuzz parity slither prove wheel lock clean
 
 BIN := .venv/bin
 SETUP := scripts/_build/setup.sh
@@ -26,6 +26,9 @@ test: setup ## all tests, a worker and a chain per core (ARGS are pytest's, JOBS
 
 fuzz: setup ## the long state-machine runs, which `make test` leaves out
 	@$(BIN)/python -m pytest -m fuzz -s $(ARGS)
+
+parity: setup ## health of 10,000 accounts on chain and off (ARGS="--accounts 500 --moves 10")
+	@$(BIN)/python -m scripts.parity $(ARGS)
 
 bench: setup ## gas side by side with other protocols
 	@$(BIN)/ballast bench gas $(ARGS)

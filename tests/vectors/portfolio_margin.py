@@ -1,9 +1,9 @@
 """Makes ``portfolio_margin.json``: ``python -m tests.vectors.portfolio_margin``.
 
 Named portfolios on arrays that ``ballast.risk.arrays.price_strike`` priced from SVI surfaces at BTC 60,000, ETH 3,000
-and SOL 150, under a table of 32 rows that the three coins share: what the contract is given and what it must say. All
-randomness is of integers and of one seed, so the file is the same everywhere. Amounts are USDC in 1e18; numbers that a
-float could not hold are decimal strings.
+and SOL 150, under a table of 32 rows that the three coins share: what the contract is given and what it must say, under
+the PORTFOLIO model and under STANDARD. All randomness is of integers and of one seed, so the file is the same
+everywhere. Amounts are USDC in 1e18; numbers that a float could not hold are decimal strings.
 """
 
 from __future__ import annotations
@@ -15,14 +15,19 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ballast.chain.instruments import PERPETUAL, options_listing
+from ballast.chain.protocol import Health
+from ballast.index.state import Engine, Rates
 from ballast.risk.arrays import Market, Moves, Series, price_strike
-from ballast.risk.portfolio import Contingency, Factors, Holdings, PortfolioMargin, evaluate
+from ballast.risk.portfolio import Contingency, Factors, Holdings, PortfolioMargin, evaluate, worth_of_options
+from ballast.risk.standard import requirement
 from ballast.risk.svi import Slice
+from ballast.risk.valuation import LinearLeg, OptionLeg, Portfolio, TokenLeg
 from ballast.units import E6, WAD
 from tests.contracts.risk.arrays import MOVE
 from tests.contracts.risk.books import FACTORS, rows_of
 
-__all__ = ["PATH", "Case", "Golden", "load", "make"]
+__all__ = ["PATH", "Case", "Golden", "load", "make", "portfolio_of"]
 
 PATH = Path(__file__).with_suffix(".json")
 NOW = 1_900_000_000
@@ -52,6 +57,10 @@ EXPIRIES = {
 SERIES = {name: asset << 14 | 4_300 + i for i, (name, (asset, *_)) in enumerate(EXPIRIES.items())}
 TERMS = Contingency(20_000, 10_000, 3_000, 2_000, 20_000, 5_000, 10_000, 20_000, 5_000_000)
 HAIRCUTS = {BTC: 50_000, ETH: 50_000, SOL: 150_000}
+#: Under STANDARD: maintenance and initial of tokens, perpetuals and sold options, by coin.
+TOKENS = {BTC: Rates(70_000, 120_000), ETH: Rates(80_000, 140_000), SOL: Rates(150_000, 250_000)}
+PERPETUALS = {BTC: Rates(25_000, 50_000), ETH: Rates(30_000, 60_000), SOL: Rates(60_000, 100_000)}
+SOLD = {BTC: Rates(90_000, 150_000), ETH: Rates(100_000, 160_000), SOL: Rates(150_000, 240_000)}
 
 
 @dataclass(frozen=True)
@@ -74,12 +83,39 @@ class Golden:
     factors: Factors
     contingencies: dict[int, Contingency]
     haircuts: dict[int, int]
+    token_rates: dict[int, Rates]
+    instrument_rates: dict[int, Rates]
     cases: tuple[Case, ...]
 
     def evaluate(self, holdings: Holdings) -> PortfolioMargin:
         rows = rows_of(self.table)
         terms = (self.factors, self.contingencies, self.haircuts, self.minimum, self.now)
         return evaluate(holdings, rows, self.arrays, *terms)
+
+    def standard(self, holdings: Holdings) -> Health:
+        """The same under the STANDARD model."""
+        engine = Engine("", self.token_rates, self.instrument_rates, self.minimum)
+        worth = worth_of_options(holdings, rows_of(self.table), self.arrays, self.factors, self.now)
+        return requirement(engine, portfolio_of(holdings), worth, self.arrays)
+
+
+def portfolio_of(holdings: Holdings, model: int = 0) -> Portfolio:
+    """The valued account that these are the holdings of."""
+    return Portfolio(
+        model,
+        holdings.cash,
+        holdings.quote_usd,
+        tuple(TokenLeg(token, asset, value, value) for token, asset, value in holdings.tokens),
+        tuple(LinearLeg(perpetual(asset), notional, notional, pnl) for asset, notional, pnl in holdings.linears),
+        tuple(OptionLeg(*one) for one in holdings.options),
+        (),
+        holdings.indices,
+    )
+
+
+def perpetual(asset: int) -> int:
+    """The number of a coin's perpetual."""
+    return PERPETUAL << 28 | asset << 20
 
 
 # ------------------------------------------------------------------ table and arrays
@@ -170,6 +206,15 @@ class _Desk:
 
 
 Kind = Callable[[_Desk], Holdings]
+
+
+def _bought(d: _Desk) -> Holdings:
+    """Nothing is owed."""
+    name = d.name("BTC week", "BTC old", "ETH month", "ETH doubtful", "SOL month")
+    strikes = d.source.sample(range(-6, 7), 3)
+    legs = tuple(d.option(name, strike, d.source.random() < 0.5, d.lots(name)) for strike in strikes)
+    coins = (d.token(ETH, d.source.randrange(1, 9)),) if d.source.random() < 0.5 else ()
+    return Holdings(cash=d.source.choice((0, 0, 500)) * WAD, tokens=coins, options=legs)
 
 
 def _covered_call(d: _Desk) -> Holdings:
@@ -319,6 +364,7 @@ KINDS: Mapping[str, Kind] = {
     "near expiry": _near_expiry,
     "stale or doubtful arrays": _stale,
     "borrowed": _borrowed,
+    "bought options": _bought,
 }
 #: What the spots have done since the arrays, in 1e-4; the peg of each, in 1e-4.
 STATES = ((0, 10_000), (15, 10_000), (-60, 10_000), (120, 9_950), (-450, 9_700), (500, 10_010))
@@ -344,16 +390,27 @@ def make() -> Golden:
         factors=FACTORS,
         contingencies=dict.fromkeys(SPOT, TERMS),
         haircuts=HAIRCUTS,
+        token_rates=TOKENS,
+        instrument_rates={
+            **{perpetual(asset): one for asset, one in PERPETUALS.items()},
+            **{options_listing(asset): one for asset, one in SOLD.items()},
+        },
         cases=(),
     )
-    cases = tuple(Case(name, one, _expected(golden.evaluate(one))) for name, one in _cases(source))
+    cases = tuple(
+        Case(name, one, _expected(golden.evaluate(one), golden.standard(one))) for name, one in _cases(source)
+    )
     return replace(golden, cases=cases)
 
 
-def _expected(margin: PortfolioMargin) -> dict[str, Any]:
+def _expected(margin: PortfolioMargin, standard: Health) -> dict[str, Any]:
     found = asdict(margin)
     del found["profits"]
-    return found | {"worst": list(margin.worst), "stale": sorted(margin.stale)}
+    return found | {
+        "worst": list(margin.worst),
+        "stale": sorted(margin.stale),
+        "standard": [standard.equity, standard.initial, standard.maintenance],
+    }
 
 
 # ------------------------------------------------------------------ the file
@@ -373,15 +430,20 @@ def dump(golden: Golden) -> str:
         "factors": asdict(golden.factors),
         "contingencies": {str(asset): asdict(one) for asset, one in golden.contingencies.items()},
         "haircuts": {str(token): one for token, one in golden.haircuts.items()},
+        "token_rates": {str(token): list(one) for token, one in golden.token_rates.items()},
+        "instrument_rates": {str(number): list(one) for number, one in golden.instrument_rates.items()},
     }
     parts = [f" {json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
     lines = ",\n".join(f"  {json.dumps(case)}" for case in cases)
     return "{\n" + ",\n".join(parts) + ',\n "cases": [\n' + lines + "\n ]\n}\n"
 
 
+_EXPIRED = ("expired", "unfixed", "owes_expired")
+
+
 def _held(holdings: Holdings) -> dict[str, Any]:
     """All but what has expired, which no case holds."""
-    return {name: value for name, value in asdict(holdings).items() if name not in ("expired", "unfixed")}
+    return {name: value for name, value in asdict(holdings).items() if name not in _EXPIRED}
 
 
 def _plain(value: Any) -> Any:
@@ -425,6 +487,8 @@ def load() -> Golden:
         factors=Factors(**data["factors"]),
         contingencies={int(asset): Contingency(**one) for asset, one in data["contingencies"].items()},
         haircuts={int(token): one for token, one in data["haircuts"].items()},
+        token_rates={int(token): Rates(*one) for token, one in data["token_rates"].items()},
+        instrument_rates={int(number): Rates(*one) for number, one in data["instrument_rates"].items()},
         cases=tuple(cases),
     )
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 
 from web3.contract import Contract
 
 from ballast.chain.local import LocalChain
+from ballast.index.state import Rates
 from ballast.risk.portfolio import Factors, PortfolioMargin, evaluate
 from ballast.units import WAD
 from tests.contracts.ledger.tools import deploy
@@ -47,9 +49,17 @@ class GivenEngine:
         for token, haircut in book.haircuts.items():
             send(self.engine.functions.setHaircut(token, haircut), governor)
 
-    def requirement(self, book: Book) -> tuple[int, int, int, frozenset[int]]:
+    def rate(self, tokens: Mapping[int, Rates], instruments: Mapping[int, Rates]) -> None:
+        """Sets what the STANDARD model charges."""
+        send, governor = self.chain.send, self.chain.governor
+        for token, rates in tokens.items():
+            send(self.engine.functions.setTokenRates(token, tuple(rates)), governor)
+        for instrument, rates in instruments.items():
+            send(self.engine.functions.setInstrumentRates(instrument, tuple(rates)), governor)
+
+    def requirement(self, book: Book, model: int = 1) -> tuple[int, int, int, frozenset[int]]:
         """Equity, initial, maintenance and the stale series."""
-        *found, stale = self.engine.functions.requirement(given(book.holdings)).call({"gas": GAS})
+        *found, stale = self.engine.functions.requirement(given(book.holdings, model)).call({"gas": GAS})
         series = list(dict.fromkeys(one[0] for one in book.holdings.options))
         assert stale >> len(series) == 0
         return found[0], found[1], found[2], frozenset(one for i, one in enumerate(series) if stale >> i & 1)
