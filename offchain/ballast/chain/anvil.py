@@ -121,6 +121,16 @@ def _port_is_taken(host: str, port: int) -> bool:
     return False
 
 
+def _listens(path: Path) -> bool:
+    """Whether somebody listens on a Unix socket: its file is there a moment before."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+    return True
+
+
 class Anvil:
     """One anvil process. Use it as a context manager, or call ``start()`` and ``stop()``.
 
@@ -380,7 +390,7 @@ class Anvil:
                 continue
             if not self.running:
                 return False
-            if self._wants_ipc and not self.ipc_path.is_socket():
+            if self._wants_ipc and not _listens(self.ipc_path):
                 time.sleep(0.02)
                 continue
             if self.chain_id is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ballast.chain.anvil import Anvil, find_anvil, free_port
+from ballast.chain.anvil import Anvil, _listens, find_anvil, free_port
 from ballast.errors import NodeError, RpcError, UsageError
 
 # SIGINT as in a terminal's foreground, also where this run itself is in the background
@@ -61,6 +62,17 @@ def test_anvil__started_with_defaults__answers_with_its_settings() -> None:
         assert int(node.rpc("eth_chainId"), 16) == 31337
         assert int(block["gasLimit"], 16) == 60_000_000
         assert len(node.rpc("eth_accounts")) == 10
+
+
+def test_listens__socket_that_is_bound_and_does_not_listen_yet__no(tmp_path: Path) -> None:
+    path = tmp_path / "node.ipc"
+    assert not _listens(path)
+    with socket.socket(socket.AF_UNIX) as node:
+        node.bind(str(path))
+        assert path.is_socket()
+        assert not _listens(path)
+        node.listen()
+        assert _listens(path)
 
 
 def test_anvil__left__process_port_and_files_are_gone() -> None:
