@@ -30,8 +30,11 @@ abstract contract HealthCheck is Touched {
 
     function _check(uint256 account, uint256 marks, uint256 fees) private {
         Words memory words = _load(account);
-        if (_isFree(words)) return _clearFlag(account);
+        bool isFree = _isFree(words);
+        if (isFree && words.options == 0) return _clearFlag(account);
         Words memory prior = _loadBefore(account);
+        // bought options need no mark, unless there are more of them: a pause and a deviation stop that
+        if (isFree && !_optionsGrow(~uint256(0), prior, words)) return _clearFlag(account);
         Prices memory prices = _readPrices(_assetsOf(words) | _assetsOf(prior));
         Health memory current = _evaluate(words, prices);
         bool covered = current.equity >= int256(current.initial);

@@ -94,9 +94,11 @@ abstract contract Valuation is Banks {
         for (; tokens != 0; tokens >>= 2) ++count;
     }
 
-    /// @dev True where nothing can go wrong whatever the prices: no position and no debt.
+    /// @dev True where nothing can go wrong whatever the prices: no debt, and no position but options that were bought.
     function _isFree(Words memory words) internal pure returns (bool) {
-        if (words.options != 0) return false;
+        for (uint256 i; i < words.entries.length; ++i) {
+            if (OptionBook.isShort(words.entries[i])) return false;
+        }
         for (uint256 i; i < words.linears; ++i) {
             // a claim can only be worth something
             (uint32 instrument,) = LinearBook.decode(words.sizes[i >> 1], i);

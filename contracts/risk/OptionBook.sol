@@ -54,7 +54,12 @@ library OptionBook {
                 signs := or(signs, calldataload(place))
             }
         }
-        return signs & SIGNS != 0;
+        return isShort(signs);
+    }
+
+    /// @notice Whether any of a word's four entries is.
+    function isShort(uint256 word) internal pure returns (bool) {
+        return word & SIGNS != 0;
     }
 
     /// @param lots Between -MAX_LOTS and MAX_LOTS.

@@ -108,6 +108,58 @@ def test_fill__below_maintenance__reduces_only(desk: OptionDesk) -> None:
     assert desk.protocol.position(account, CALL) == -3 * WAD
 
 
+# ------------------------------------------------------------ bought options alone
+
+
+@pytest.fixture
+def buyer(desk: OptionDesk) -> int:
+    """Has cash, a coin and two bought options, and owes nothing."""
+    desk.lender()
+    account = desk.open("buyer", USDC=5_000, ETH=1)
+    for name in (CALL, PUT):
+        desk.chain.fill(desk.maker(), account, name, 2)
+    return account
+
+
+@pytest.mark.parametrize("model", [0, 1, 2])
+def test_withdraw__bought_options_alone__all_there_is_whatever_the_marks(
+    desk: OptionDesk, buyer: int, model: int
+) -> None:
+    """Stale arrays, an old surface and a deviating price: none of them can make it owe."""
+    if model:
+        desk.chain.choose_model(buyer, model)
+    desk.chain.warp(2 * HOUR, refresh=True)
+    desk.chain.set_price("ETH", 2_000)
+    desk.chain.withdraw(buyer, "USDC", None)
+    desk.chain.withdraw(buyer, "ETH", None)
+    health = desk.chain.health(buyer)
+    assert health.is_healthy
+    assert health.maintenance <= health.initial <= health.equity
+    with reverts("Liquidation_Healthy"):
+        desk.chain.liquidate(buyer, desk.open("liquidator", USDC=100_000))
+
+
+def test_withdraw__more_than_there_is_beside_bought_options__needs_marks(desk: OptionDesk, buyer: int) -> None:
+    """What is borrowed is owed."""
+    desk.chain.withdraw(buyer, "USDC", None)
+    desk.chain.warp(601, refresh=True)
+    with reverts("RiskArrays_Stale", expiry=EXPIRY):
+        desk.chain.withdraw(buyer, "USDC", 1)
+    desk.refresh()
+    desk.chain.withdraw(buyer, "USDC", 1)
+
+
+def test_fill__more_bought_in_a_pause__reverts_and_less_passes(desk: OptionDesk, buyer: int) -> None:
+    """Nothing is owed after it, but a pause stops what is new."""
+    holder, writer = desk.open("other buyer", USDC=50_000), desk.open("writer", USDC=50_000)
+    desk.chain.fill(writer, holder, CALL, 1)
+    desk.govern(desk.house.functions.pause(desk.chain.now() + HOUR))
+    with reverts("Ledger_RiskIncreased", account=buyer):
+        desk.chain.fill(holder, buyer, CALL, "0.1")
+    desk.chain.fill(buyer, writer, CALL, "0.1")
+    assert desk.protocol.position(buyer, CALL) == 19 * WAD // 10
+
+
 # ------------------------------------------------------------ models
 
 
