@@ -3,6 +3,7 @@ back."""
 
 from __future__ import annotations
 
+import time
 from typing import Any, cast
 
 from hexbytes import HexBytes
@@ -16,9 +17,10 @@ from ballast.errors import ContractError, RpcError
 __all__ = ["LocalNode"]
 
 _GAS = 12_000_000
-#: What anvil says after half a minute where it lost a transaction or missed its block: about once in
-#: 50,000.
+#: What anvil says after half a minute where it lost a transaction or missed its block.
 _UNCONFIRMED = "confirmation timeout"
+#: How often its receipt is asked for before a block is mined for it, and seconds in between.
+_ASKS, _PAUSE = 50, 0.02
 
 
 class LocalNode:
@@ -44,7 +46,8 @@ class LocalNode:
 
     def send_raw(self, to: str, data: str, sender: str, *, value: int = 0, gas: int = _GAS) -> TxReceipt:
         """As ``send``, of encoded call data."""
-        nonce = self.rpc("eth_getTransactionCount", sender, "pending")
+        # not "pending": right after going back to a snapshot the pool may count what was mined since
+        nonce = self.rpc("eth_getTransactionCount", sender, "latest")
         request = {"from": sender, "to": to, "data": data, "value": hex(value), "gas": hex(gas), "nonce": nonce}
         try:
             raw = self.rpc("eth_sendTransactionSync", request)
@@ -62,10 +65,13 @@ class LocalNode:
         in the pool, or is gone and sent once more."""
         sent = self.rpc("eth_getTransactionBySenderAndNonce", request["from"], request["nonce"])
         digest = self.rpc("eth_sendTransaction", request) if sent is None else sent["hash"]
-        receipt = self.rpc("eth_getTransactionReceipt", digest)
-        if receipt is None:
-            self.rpc("evm_mine")
+        for _ in range(_ASKS):
             receipt = self.rpc("eth_getTransactionReceipt", digest)
+            if receipt is not None:
+                return dict(receipt)
+            time.sleep(_PAUSE)
+        self.rpc("evm_mine")
+        receipt = self.rpc("eth_getTransactionReceipt", digest)
         if receipt is None:
             raise RpcError(f"eth_getTransactionReceipt: {digest} is not mined")
         return dict(receipt)
