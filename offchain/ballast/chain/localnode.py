@@ -46,7 +46,6 @@ class LocalNode:
 
     def send_raw(self, to: str, data: str, sender: str, *, value: int = 0, gas: int = _GAS) -> TxReceipt:
         """As ``send``, of encoded call data."""
-        # not "pending": right after going back to a snapshot the pool may count what was mined since
         nonce = self.rpc("eth_getTransactionCount", sender, "latest")
         request = {"from": sender, "to": to, "data": data, "value": hex(value), "gas": hex(gas), "nonce": nonce}
         try:
@@ -142,7 +141,9 @@ class LocalNode:
         return str(self.rpc("evm_snapshot"))
 
     def revert(self, snapshot: str) -> None:
-        """Back to a snapshot; ``RpcError`` where it is not known (any more)."""
+        """Back to a snapshot; ``RpcError`` where it is not known (any more). What waits in the pool is dropped, and
+        with it what is mined and still there: its nonces would count."""
+        self.rpc("anvil_dropAllTransactions")
         if not self.rpc("evm_revert", snapshot):
             raise RpcError(f"evm_revert: no snapshot {snapshot}")
         self._forget()
