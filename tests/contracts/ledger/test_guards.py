@@ -38,7 +38,8 @@ RULES_OFF = Mutant(
     passages=(
         (GATE, "if (entered != IDLE && entered != INNER && entered != uint256(uint160(msg.sender)))", "if (false)"),
         (CUSTODY, "        if (amount > available) revert Ledger_Illiquid(bank.token, amount, available);\n", ""),
-        (CHECK, "        if (_isFree(words)) return _clearFlag(account);\n", ""),
+        (CHECK, "        if (isFree && words.options == 0) return _clearFlag(account);\n", ""),
+        (CHECK, "        if (isFree && !_optionsGrow(~uint256(0), prior, words)) return _clearFlag(account);\n", ""),
         (
             CHECK,
             "|| paused || current.deviating != 0 || current.stale != 0) {",
