@@ -26,7 +26,7 @@ from ballast.errors import BallastError, RpcError
 from ballast.index import Index, LedgerState
 from ballast.index.prices import read_prices
 from ballast.risk.many import healths_of
-from ballast.risk.margin import Margins
+from ballast.risk.margin import MODEL_NAMES, Margins
 from ballast.risk.valuation import NoHealthError
 from ballast.testing import START
 from tests.support.crowd import Crowd
@@ -76,8 +76,7 @@ def _composition(state: LedgerState) -> str:
     models = Counter(account.model for account in state.accounts.values())
     kinds = [{kind_of(number) for number in held.positions} for held in state.accounts.values()]
     with_options, with_futures = (sum(kind in one for one in kinds) for kind in (OPTION, FUTURE))
-    names = {0: "STANDARD", 1: "PORTFOLIO", 2: "ISOLATED"}
-    of_models = ", ".join(f"{count} {names[model]}" for model, count in sorted(models.items()))
+    of_models = ", ".join(f"{count} {MODEL_NAMES[model]}" for model, count in sorted(models.items()))
     return f"{of_models}; {with_options} with options, {with_futures} with futures"
 
 

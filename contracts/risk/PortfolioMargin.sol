@@ -126,10 +126,10 @@ abstract contract PortfolioMargin is IMarginEngine {
         if (OptionBook.hasShort(options)) work.owes = true;
         work.floors = new ArrayLanes.Floors[](work.exposures.length);
         work.series = _emptySeries();
-        (address[] memory blobs, uint256 slots) = _blobsOf(word, version);
+        address[] memory blobs = _blobsOf(word, version);
         // Safe: there are at most eight slots.
         unchecked {
-            for (uint256 slot; slot < slots; ++slot) {
+            for (uint256 slot; slot < blobs.length; ++slot) {
                 uint32 id = OptionBook.seriesAt(word, slot);
                 if (id == 0) continue;
                 uint256 column = _columnOf(work.header, Instrument.assetOfSeries(id));
@@ -145,9 +145,10 @@ abstract contract PortfolioMargin is IMarginEngine {
     }
 
     /// @dev Of each slot up to the highest that is taken.
-    function _blobsOf(uint256 word, uint32 version) private view returns (address[] memory blobs, uint256 slots) {
+    function _blobsOf(uint256 word, uint32 version) private view returns (address[] memory blobs) {
         // Safe: there are at most eight slots.
         unchecked {
+            uint256 slots;
             while (word >> (32 * slots) != 0) ++slots;
             uint32[] memory ids = new uint32[](slots);
             for (uint256 slot; slot < slots; ++slot) {

@@ -64,16 +64,14 @@ class LocalNode:
         in the pool, or is gone and sent once more."""
         sent = self.rpc("eth_getTransactionBySenderAndNonce", request["from"], request["nonce"])
         digest = self.rpc("eth_sendTransaction", request) if sent is None else sent["hash"]
-        for _ in range(_ASKS):
+        for turn in range(_ASKS + 1):
+            if turn == _ASKS:
+                self.rpc("evm_mine")
             receipt = self.rpc("eth_getTransactionReceipt", digest)
             if receipt is not None:
                 return dict(receipt)
             time.sleep(_PAUSE)
-        self.rpc("evm_mine")
-        receipt = self.rpc("eth_getTransactionReceipt", digest)
-        if receipt is None:
-            raise RpcError(f"eth_getTransactionReceipt: {digest} is not mined")
-        return dict(receipt)
+        raise RpcError(f"eth_getTransactionReceipt: {digest} is not mined")
 
     def _receipt(self, raw: dict[str, Any]) -> TxReceipt:
         """The fields of a receipt as web3 gives them."""

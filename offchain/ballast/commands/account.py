@@ -23,13 +23,11 @@ from ballast.commands.ledger import (
 from ballast.commands.options import deployment_option, json_option, print_json, rpc_option, stdout_console
 from ballast.errors import ContractError, InvariantError, UsageError
 from ballast.index.state import CLAIM
-from ballast.risk.margin import ISOLATED, PORTFOLIO, STANDARD
+from ballast.risk.margin import MODEL_NAMES
 from ballast.risk.option_worth import option_worth
 from ballast.risk.valuation import QUOTE, NoHealthError, Portfolio
 
 __all__ = ["command"]
-
-_MODELS = {STANDARD: "STANDARD", PORTFOLIO: "PORTFOLIO", ISOLATED: "ISOLATED"}
 
 
 @dataclass(frozen=True)
@@ -179,7 +177,7 @@ def _print(view: LedgerView, number: int, contract: _Said, own: _Said, risk: Acc
     found = view.state.account(number)
     console.print(f"account {units.format_account(number)} at block {view.state.block}")
     flagged = f"flagged at {found.flagged_at}" if found.flagged_at else "not flagged"
-    model = _MODELS.get(found.model, "unknown")
+    model = MODEL_NAMES.get(found.model, "unknown")
     console.print(f"margin model {found.model} ({model}), {flagged}, {found.steps} liquidation steps")
     if holdings := _holdings(view, number):
         table = Table()

@@ -15,7 +15,7 @@ import numpy as np
 from ballast.risk.arrays import FLOOR_ROWS, QUANTUM
 from ballast.risk.batch_market import Market
 from ballast.risk.batch_options import Expiries, Guard, OptionEntries, div_up
-from ballast.risk.completed import completed_many
+from ballast.risk.completed import completed_many, uncredited_profit_many
 from ballast.risk.limbs import Integers, exact_sums, integers
 from ballast.risk.portfolio import Contingency, Holdings, PortfolioError, Rows
 from ballast.units import E6, WAD
@@ -138,8 +138,7 @@ def evaluate_many(accounts: Accounts, market: Market) -> Batch:
         initial += guard.part(div_up(guard.product(initial, missing), WAD), factors.depeg_slope)
     initial += sum(only.values())
     equity, initial, maintenance = completed_many(equity, initial, maintenance, accounts.owes, market.terms.minimum)
-    credited = np.maximum(equity - accounts.profit, 0)
-    only["uncredited_profit"] = np.where(accounts.profit > 0, np.maximum(accounts.profit - credited, 0), 0)
+    only["uncredited_profit"] = uncredited_profit_many(equity, accounts.profit)
     initial = initial + only["uncredited_profit"]
     stale = np.zeros((size, len(market.series)), dtype=bool)
     stale[whose, which] = market.is_stale[which]

@@ -17,7 +17,7 @@ from ballast.index.state import Engine, Rates
 from ballast.risk.arrays import PRICE_UNIT
 from ballast.risk.batch_market import Market
 from ballast.risk.batch_options import Expiries, Guard, OptionEntries, div_up
-from ballast.risk.completed import completed_many
+from ballast.risk.completed import completed_many, uncredited_profit_many
 from ballast.risk.limbs import Integers, integers
 from ballast.risk.standard import instrument_rates, token_rates
 from ballast.risk.valuation import Portfolio
@@ -145,9 +145,8 @@ def evaluate_standard(accounts: StandardAccounts, market: Market) -> StandardBat
         np.add.at(total, over.owner, div_up(guard.product(over.amount, twice, over.owner), _SHORT_SCALE))
 
     equity, initial, maintenance = completed_many(equity, initial, maintenance, accounts.owes, market.terms.minimum)
-    uncredited = np.maximum(accounts.profit - np.maximum(equity - accounts.profit, 0), 0)
-    initial = initial + np.where(accounts.profit > 0, uncredited, 0)
-    return StandardBatch(equity, initial, maintenance, guard.reverts)
+    uncredited = uncredited_profit_many(equity, accounts.profit)
+    return StandardBatch(equity, initial + uncredited, maintenance, guard.reverts)
 
 
 # ------------------------------------------------------------------ options

@@ -96,14 +96,6 @@ class FileMargin:
 
     def margin(self) -> PortfolioMargin:
         """What the PORTFOLIO model asks for."""
-        holdings = Holdings(
-            cash=self.cash,
-            quote_usd=self._quote,
-            tokens=tuple((self._assets[leg.name], self._assets[leg.name], leg.value) for leg in self.tokens),
-            linears=tuple((self._assets[leg.underlying], leg.notional, 0) for leg in self.linears),
-            options=tuple((leg.series, leg.place, leg.put, leg.lots) for leg in self.options),
-            indices={self._assets[leg.underlying]: self.index(leg.underlying) for leg in self.options},
-        )
         params = self._params
         shared = params.contingencies
         factors = Factors(
@@ -117,7 +109,7 @@ class FileMargin:
             stale_vol=0,
         )
         return evaluate(
-            holdings,
+            self.holdings,
             self._rows(),
             self.arrays,
             factors,
@@ -125,6 +117,18 @@ class FileMargin:
             {self._assets[name]: _e6(part) for name, part in params.haircuts.items() if name in self._assets},
             self.minimum,
             self._now,
+        )
+
+    @property
+    def holdings(self) -> Holdings:
+        """The portfolio as the PORTFOLIO model takes it."""
+        return Holdings(
+            cash=self.cash,
+            quote_usd=self._quote,
+            tokens=tuple((self._assets[leg.name], self._assets[leg.name], leg.value) for leg in self.tokens),
+            linears=tuple((self._assets[leg.underlying], leg.notional, 0) for leg in self.linears),
+            options=tuple((leg.series, leg.place, leg.put, leg.lots) for leg in self.options),
+            indices={self._assets[leg.underlying]: self.index(leg.underlying) for leg in self.options},
         )
 
     @property

@@ -30,27 +30,24 @@ def standard_margin(file: FileMargin, rates: StandardEntry, view: ModelMargin) -
     ``UsageError`` names the leg that there is no rate for.
     """
     charges: dict[str, Charge] = {}
-    owes = file.cash < 0
     for token in file.tokens:
         entry = _rates(rates.tokens.get(token.name), f"collateral.{token.name}", f"standard.tokens.{token.name}")
         charges[token.name] = _linear_charge(token.value, entry)
-        owes = owes or token.value < 0
     for linear in file.linears:
         perpetual = f"{linear.underlying}-{_PERP}"
         found = rates.instruments.get(linear.name, rates.instruments.get(perpetual))
         entry = _rates(found, f"positions.{linear.name}", f"standard.instruments.{perpetual}")
         charges[linear.name] = _linear_charge(linear.notional, entry)
-        owes = owes or linear.notional != 0
     for option in file.options:
         asset = option.underlying
         entry = _rates(rates.options.get(asset), f"positions.{option.name}", f"standard.options.{asset}")
         index = file.index(asset)
         value = option_value(file.arrays[option.series], option.place, option.put, option.lots, index)
         charges[option.name] = option_charge(value, option.put, option.strike, index, option.size, entry)
-        owes = owes or option.size < 0
     maintenance = sum(charge.maintenance for charge in charges.values())
     initial = sum(charge.initial for charge in charges.values())
-    equity, initial, maintenance = completed(view.equity, initial, maintenance, file.minimum if owes else None)
+    minimum = file.minimum if file.holdings.owes else None
+    equity, initial, maintenance = completed(view.equity, initial, maintenance, minimum)
     uncredited = view.initial_only["uncredited_profit"]  # one rule for both models
     return replace(
         view,

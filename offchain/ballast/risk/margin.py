@@ -16,12 +16,13 @@ from ballast.risk.portfolio import Holdings, PortfolioError, PortfolioMargin, ev
 from ballast.risk.terms import Terms
 from ballast.risk.valuation import NoHealthError, Portfolio, Valuation
 
-__all__ = ["ISOLATED", "PORTFOLIO", "STANDARD", "Margins", "holdings_of"]
+__all__ = ["ISOLATED", "MODEL_NAMES", "PORTFOLIO", "STANDARD", "Margins", "holdings_of"]
 
 #: The models' numbers.
 STANDARD = 0
 PORTFOLIO = 1
 ISOLATED = 2
+MODEL_NAMES = {STANDARD: "STANDARD", PORTFOLIO: "PORTFOLIO", ISOLATED: "ISOLATED"}
 
 
 class Margins:
@@ -109,6 +110,6 @@ def holdings_of(portfolio: Portfolio) -> Holdings:
         options=portfolio.options,
         expired=tuple((leg.series, leg.value, leg.moving) for leg in portfolio.expired),
         unfixed=frozenset(leg.series for leg in portfolio.expired if not leg.is_fixed),
-        owes_expired=any(leg.shorts for leg in portfolio.expired),
+        owes_expired=portfolio.owes_expired,
         indices=portfolio.indices,
     )

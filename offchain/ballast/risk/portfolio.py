@@ -17,7 +17,7 @@ from typing import NamedTuple
 from ballast.errors import TaskError
 from ballast.risk.arrays import FLOOR_ROWS, PRICE_UNIT, QUANTUM, Series
 from ballast.risk.carry import FLOORED, Move, carry
-from ballast.risk.completed import completed
+from ballast.risk.completed import completed, owes_anything, uncredited_profit
 from ballast.risk.rounding import mul_div_floor, mul_div_up
 from ballast.units import E6, WAD
 
@@ -121,13 +121,12 @@ class Holdings:
 
     @property
     def owes(self) -> bool:
-        """A debt, a position or a short option: what can be lost is more than there is."""
-        return (
-            self.cash < 0
-            or self.owes_expired
-            or any(value < 0 for *_, value in self.tokens)
-            or any(notional or pnl < 0 for _, notional, pnl in self.linears)
-            or any(lots < 0 for *_, lots in self.options)
+        """``owes_anything`` of it."""
+        return owes_anything(
+            (self.cash, *(value for *_, value in self.tokens)),
+            ((notional, pnl) for _, notional, pnl in self.linears),
+            (lots for *_, lots in self.options),
+            self.owes_expired,
         )
 
 
@@ -247,7 +246,7 @@ def evaluate(
         initial += _part(mul_div_up(initial, start - holdings.quote_usd, WAD), factors.depeg_slope)
     initial += sum(only.values())
     equity, initial, maintenance = completed(equity, initial, maintenance, minimum if holdings.owes else None)
-    only["uncredited_profit"] = max(0, profit - max(0, equity - profit)) if profit > 0 else 0
+    only["uncredited_profit"] = uncredited_profit(equity, profit)
     initial += only["uncredited_profit"]
     return PortfolioMargin(
         equity=equity,

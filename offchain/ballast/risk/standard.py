@@ -11,14 +11,14 @@ from ballast.chain.instruments import PERPETUAL, kind_of, options_listing, serie
 from ballast.chain.protocol import Health
 from ballast.index.state import CLAIM, Engine, Rates
 from ballast.risk.arrays import PRICE_UNIT, Series
-from ballast.risk.completed import completed
+from ballast.risk.completed import completed, uncredited_profit
 from ballast.risk.portfolio import OptionWorth
 from ballast.risk.rounding import mul_div_up
 from ballast.risk.standard_options import Charge, OptionRates, option_charge, option_value
 from ballast.risk.valuation import NoHealthError, Portfolio
 from ballast.units import E6
 
-__all__ = ["instrument_rates", "require_isolated", "requirement", "token_rates", "uncredited_profit"]
+__all__ = ["instrument_rates", "require_isolated", "requirement", "token_rates"]
 
 _NO_OPTIONS = OptionWorth(0, 0, 0)
 _NO_ARRAYS: Mapping[int, Series] = {}
@@ -100,13 +100,6 @@ def instrument_rates(engine: Engine, instrument: int) -> Rates:
     number without a serial."""
     number = instrument & ~0xFFFFF if kind_of(instrument) > PERPETUAL else instrument
     return _known(engine.instrument_rates.get(number), "Margin_NoInstrumentRates", number)
-
-
-def uncredited_profit(equity: int, profit: int) -> int:
-    """Of the sum of unsettled profits, losses apart, what initial margin does not credit: what exceeds other equity."""
-    if profit <= 0:
-        return 0
-    return max(0, profit - max(0, equity - profit))
 
 
 def _known(rates: Rates | None, error: str, offender: int) -> Rates:

@@ -13,6 +13,7 @@ from ballast.chain.instruments import FUTURE, OPTION, expiry_of_series, kind_of,
 from ballast.errors import TaskError
 from ballast.index.state import CLAIM, Account, Books, LedgerState
 from ballast.risk import interest, perpetual
+from ballast.risk.completed import owes_anything
 from ballast.risk.rounding import mul_div_down, mul_div_floor
 from ballast.units import QUOTE_UNIT, WAD
 
@@ -94,14 +95,18 @@ class Portfolio:
 
     @property
     def owes(self) -> bool:
-        """A debt, a position or a short option: what can be lost is more than there is."""
-        return (
-            self.cash < 0
-            or any(leg.value < 0 for leg in self.tokens)
-            or any(leg.notional or leg.pnl < 0 for leg in self.linears)
-            or any(leg.lots < 0 for leg in self.options)
-            or any(leg.shorts for leg in self.expired)
+        """``owes_anything`` of it."""
+        return owes_anything(
+            (self.cash, *(leg.value for leg in self.tokens)),
+            ((leg.notional, leg.pnl) for leg in self.linears),
+            (leg.lots for leg in self.options),
+            self.owes_expired,
         )
+
+    @property
+    def owes_expired(self) -> bool:
+        """Whether an option that has expired is short."""
+        return any(leg.shorts for leg in self.expired)
 
 
 class Valuation:

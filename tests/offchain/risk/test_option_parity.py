@@ -17,6 +17,7 @@ from ballast.risk.batch import Accounts, Market, evaluate_many
 from ballast.risk.many import healths_of
 from ballast.risk.margin import ISOLATED, PORTFOLIO, STANDARD, Margins, holdings_of
 from ballast.testing import START
+from scripts.parity import require_parity
 from tests.support.crowd import EXPIRIES, Crowd
 
 OWNERS, EACH = 4, 12
@@ -33,16 +34,12 @@ def crowd() -> Iterator[Crowd]:
 
 def _require_parity(crowd: Crowd, index: Index) -> None:
     chain = crowd.chain
-    index.sync(chain.w3, chain.deployment)
-    state = index.state()
+    state = require_parity(chain, index)
     sheet = read_prices(chain.w3, state)
     assert not sheet.refused
     margins = Margins(state, sheet.usd, sheet.time)
-    together = healths_of(margins, state.banks, state.accounts)
-    assert together.keys() == state.accounts.keys()
-    for account in state.accounts:
-        assert margins.health(account) == chain.protocol.health(account, state.block), account
-        assert together[account] == margins.health(account), account
+    one_by_one = {account: margins.health(account) for account in state.accounts}
+    assert healths_of(margins, state.banks, state.accounts) == one_by_one
     for account in crowd.accounts[::5]:
         found = margins.scenarios(margins.portfolio(account))
         theirs = tuple(chain.protocol.house.functions.risk(account).call(block_identifier=state.block))

@@ -15,6 +15,7 @@ from ballast.chain.anvil import Anvil
 from ballast.chain.artifacts import artifact
 from ballast.chain.rpc import connect
 from ballast.errors import ContractError
+from ballast.risk.completed import uncredited_profit
 from ballast.risk.rounding import (
     div_trunc,
     mul_div_down,
@@ -24,7 +25,6 @@ from ballast.risk.rounding import (
     signed,
     wrap_signed,
 )
-from ballast.risk.standard import uncredited_profit
 
 CASES = [
     (0, 5, 3),

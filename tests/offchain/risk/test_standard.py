@@ -6,8 +6,8 @@ import pytest
 
 from ballast.chain.protocol import Health
 from ballast.index.state import CLAIM, Engine, LedgerState
+from ballast.risk.completed import uncredited_profit
 from ballast.risk.margin import Margins
-from ballast.risk.standard import uncredited_profit
 from ballast.risk.valuation import NoHealthError
 from ballast.units import WAD
 from tests.offchain.risk.build import ENGINE, ETH_PERP, bank, market, state
