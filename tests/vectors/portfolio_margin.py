@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ballast.chain.instruments import PERPETUAL, options_listing
+from ballast.chain.instruments import PERPETUAL, instrument_id, options_listing
 from ballast.chain.protocol import Health
 from ballast.index.state import Engine, Rates
 from ballast.risk.arrays import Market, Moves, Series, price_strike
@@ -106,16 +106,14 @@ def portfolio_of(holdings: Holdings, model: int = 0) -> Portfolio:
         holdings.cash,
         holdings.quote_usd,
         tuple(TokenLeg(token, asset, value, value) for token, asset, value in holdings.tokens),
-        tuple(LinearLeg(perpetual(asset), notional, notional, pnl) for asset, notional, pnl in holdings.linears),
+        tuple(
+            LinearLeg(instrument_id(PERPETUAL, asset), notional, notional, pnl)
+            for asset, notional, pnl in holdings.linears
+        ),
         tuple(OptionLeg(*one) for one in holdings.options),
         (),
         holdings.indices,
     )
-
-
-def perpetual(asset: int) -> int:
-    """The number of a coin's perpetual."""
-    return PERPETUAL << 28 | asset << 20
 
 
 # ------------------------------------------------------------------ table and arrays
@@ -392,7 +390,7 @@ def make() -> Golden:
         haircuts=HAIRCUTS,
         token_rates=TOKENS,
         instrument_rates={
-            **{perpetual(asset): one for asset, one in PERPETUALS.items()},
+            **{instrument_id(PERPETUAL, asset): one for asset, one in PERPETUALS.items()},
             **{options_listing(asset): one for asset, one in SOLD.items()},
         },
         cases=(),

@@ -31,6 +31,7 @@ __all__ = [
     "banks_of",
     "ceil_div",
     "curves",
+    "require_borne",
     "run",
     "sharing",
     "yearly",
@@ -126,6 +127,25 @@ def run(
         Step(trace[0], trace[1], trace[2], Totals(*trace[3]), Totals(*trace[4]), trace[5], trace[6]) for trace in traces
     ]
     return steps, Bank(*after)
+
+
+def require_borne(bank: Bank, step: Step, after: Bank, amount: int, bearers: int) -> int:
+    """Requires I6 of a loss: of those with ``bearers`` shares, then reserves, then uncovered; what the former lost."""
+    had = bearers * bank.deposit_index // WAD
+    assert step.from_deposits == min(amount, max(0, had - ceil_div(bearers * MIN_INDEX, WAD)))
+    rest = max(0, amount - step.from_deposits - step.before.reserves)
+    # two units that rounding makes reserves look larger may count as uncovered
+    assert rest <= step.uncovered <= rest + 2
+    assert after.uncovered == bank.uncovered + step.uncovered
+
+    # they lose what they bear, and the rounding of their index, which stays in the reserves
+    lost = had - bearers * step.later.deposit_index // WAD
+    assert step.from_deposits <= lost <= step.from_deposits + bearers // WAD + 2
+    assert step.later.deposit_index >= min(MIN_INDEX, bank.deposit_index)
+    assert step.later.borrow_index == step.before.borrow_index
+    assert step.later.reserves >= 0
+    assert after.held == bank.held
+    return lost
 
 
 def ceil_div(value: int, by: int) -> int:

@@ -5,17 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from web3.contract import Contract
 
 from tests.contracts.ledger.bank import CREDIT, DEBIT, LENDER, OTHERS, WAD, Bank, Step, amounts, ceil_div, run, sharing
+from tests.support.fuzz import examples
 
 pytestmark = pytest.mark.ballast(check=False)
 
-exact = settings(
-    max_examples=80, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+exact = examples(80)
 positive = amounts.filter(bool)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from web3.contract import Contract
 
@@ -18,15 +18,14 @@ from tests.contracts.ledger.bank import (
     Step,
     amounts,
     banks_of,
-    ceil_div,
+    require_borne,
     run,
 )
+from tests.support.fuzz import examples
 
 pytestmark = pytest.mark.ballast(check=False)
 
-exact = settings(
-    max_examples=100, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+exact = examples(100)
 
 
 @st.composite
@@ -53,28 +52,12 @@ def test_compensate__any_bank__parts_add_up(banks: Contract, case: tuple[Bank, i
     """I6: the other depositors, then reserves, then uncovered; the account gets no more than the loss."""
     bank, shares, amount = case
     step, after = compensated(banks, bank, shares, amount)
-    before, later = step.before, step.later
-
-    others = bank.deposit_shares - max(0, shares)
-    had = others * bank.deposit_index // WAD
-    takable = max(0, had - ceil_div(others * MIN_INDEX, WAD))
-    assert step.from_deposits == min(amount, takable)
-    rest = amount - step.from_deposits
-    assert max(0, rest - before.reserves) <= step.uncovered <= max(0, rest - before.reserves) + 2
-    assert after.uncovered == bank.uncovered + step.uncovered
+    require_borne(bank, step, after, amount, bank.deposit_shares - max(0, shares))
 
     # to the unit, but for what shares are rounded down by
     gained = step.balance_after - step.balance_before
-    unit = max(later.deposit_index, later.borrow_index) // WAD + 1
+    unit = max(step.later.deposit_index, step.later.borrow_index) // WAD + 1
     assert amount - unit <= gained <= amount
-
-    # the others lose what they bear, and the rounding of their index
-    has = others * later.deposit_index // WAD
-    assert step.from_deposits <= had - has <= step.from_deposits + others // WAD + 2
-    assert later.deposit_index >= min(MIN_INDEX, bank.deposit_index)
-    assert later.borrow_index == before.borrow_index
-    assert later.reserves >= 0
-    assert after.held == bank.held
 
 
 def test_compensate__a_depositor__is_spared_what_others_bear(banks: Contract) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from web3.contract import Contract
 
@@ -27,12 +27,11 @@ from tests.contracts.ledger.bank import (
     yearly,
 )
 from tests.contracts.ledger.tools import DAY, YEAR
+from tests.support.fuzz import examples
 
 pytestmark = pytest.mark.ballast(check=False)
 
-exact = settings(
-    max_examples=80, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+exact = examples(80)
 seconds = st.one_of(st.just(0), st.integers(1, 100), st.integers(0, 10 * YEAR))
 
 

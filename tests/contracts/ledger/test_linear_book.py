@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from web3.contract import Contract
 
 from ballast.chain.local import LocalChain
 from tests.contracts.ledger.tools import compiled, deploy
+from tests.support.fuzz import examples
 
 pytestmark = pytest.mark.ballast(check=False)
 
@@ -25,7 +26,7 @@ def book(chain: LocalChain) -> Contract:
     return deploy(chain, compiled("BookHarness"))
 
 
-@settings(max_examples=80, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(80)
 @given(ops=st.lists(st.tuples(st.sampled_from(ASKED), sizes, quotes), max_size=30))
 def test_book__any_saves__are_found_as_a_dictionary_has_them(book: Contract, ops: list[tuple[int, int, int]]) -> None:
     model: dict[int, tuple[int, int]] = {}

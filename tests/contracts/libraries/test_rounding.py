@@ -7,17 +7,16 @@ from fractions import Fraction
 from math import ceil, floor, trunc
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from web3.contract import Contract
 
 from tests.contracts.ledger.tools import MAX, reverts
+from tests.support.fuzz import examples
 
 pytestmark = pytest.mark.ballast(check=False)
 
-exact = settings(
-    max_examples=80, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+exact = examples(80)
 words = st.one_of(st.integers(0, 100), st.integers(0, 2**128), st.integers(0, MAX))
 signed = st.one_of(st.integers(-100, 100), st.integers(-(2**128), 2**128), st.integers(-(2**255) + 1, 2**255 - 1))
 divisors = st.one_of(st.integers(1, 10), st.integers(1, 10**18), st.integers(1, MAX))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from web3.contract import Contract
 from web3.exceptions import ContractCustomError
@@ -16,6 +16,7 @@ from web3.exceptions import ContractCustomError
 from tests.contracts.harness import LocalChain, Revert
 from tests.contracts.oracles.feeds import DAY, ETH, HOUR, USD, WAD, Feed
 from tests.contracts.oracles.settlements import QUANTUM, QUOTE, WINDOW, Rounds, SettlementDesk, price_of, sum_of
+from tests.support.fuzz import examples
 
 #: Of an asset's feed, and of the quote token's.
 MAX_AGE = HOUR
@@ -111,7 +112,7 @@ def _history(draw: st.DrawFn, bound: int) -> list[tuple[int, int]]:
     return rounds
 
 
-@settings(max_examples=120, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(120)
 @given(eth=_history(MAX_AGE), usdc=_history(25 * HOUR), counts=st.lists(st.integers(1, 7), max_size=40))
 def test_settle__any_history_in_any_split__is_the_reference(
     desk: SettlementDesk, eth: Rounds, usdc: Rounds, counts: list[int]
@@ -574,7 +575,7 @@ def test_settle__three_phases_in_the_window__one_after_the_other(desk: Settlemen
 _phase_rounds = st.lists(st.integers(-HOUR, WINDOW + 60), max_size=4).map(sorted)
 
 
-@settings(max_examples=60, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(60)
 @given(times=st.tuples(_phase_rounds, _phase_rounds, _phase_rounds.filter(bool)))
 def test_settle__any_phases_and_any_hint__at_most_one_price_and_the_right_one(
     desk: SettlementDesk, times: tuple[list[int], ...]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from eth_account import Account
 from eth_account.messages import encode_typed_data
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from web3 import Web3
 
@@ -28,6 +28,7 @@ from tests.contracts.oracles.smiles import (
     SmileDesk,
     allowed,
 )
+from tests.support.fuzz import examples
 
 E12, E15 = 10**12, 10**15
 ZERO = "0x" + "0" * 40
@@ -243,7 +244,7 @@ _bounded = st.integers(0, 100 * E12)
 _price = st.one_of(st.sampled_from([0, 1, PRICE_BOUND - 1, PRICE_BOUND, 2**256 - 1]), st.integers(1, PRICE_BOUND - 1))
 
 
-@settings(max_examples=150, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(150)
 @given(
     a=_extreme,
     b=st.one_of(_extreme, _bounded),

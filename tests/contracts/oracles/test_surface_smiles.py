@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ballast.chain.surfaces import Surface
@@ -33,6 +33,7 @@ from tests.contracts.oracles.smiles import (
     vol_at,
     vol_of,
 )
+from tests.support.fuzz import examples
 
 E12 = 10**12
 #: Published slices, where they are at hand: beside the repository.
@@ -262,7 +263,7 @@ def test_submit__limits_narrowed__old_volatility_counts_as_the_bound(desk: Smile
         assert (found.name, found.arguments[2]) == ("Surface_VolJump", bound * E12)
 
 
-@settings(max_examples=15, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(15)
 @given(
     steps=st.lists(
         st.tuples(st.floats(0.7, 1.4), st.integers(1, 2 * HOUR), st.floats(-0.002, 0.002)), min_size=1, max_size=8

@@ -6,6 +6,7 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
+from ballast.chain.instruments import PERPETUAL, instrument_id
 from ballast.risk.arrays import FLOOR_ROWS, LARGEST, Record, Series
 from ballast.risk.portfolio import Contingency, Factors, FloorMoves, Holdings, Rows
 from ballast.units import E6, WAD
@@ -158,7 +159,7 @@ def pack_options(options: tuple[tuple[int, int, bool, int], ...]) -> tuple[int, 
 
 def given(holdings: Holdings, model: int = 1) -> tuple[Any, ...]:
     """``IMarginEngine.Portfolio``."""
-    linears = [(2 << 28 | asset << 20, notional, pnl) for asset, notional, pnl in holdings.linears]
+    linears = [(instrument_id(PERPETUAL, asset), notional, pnl) for asset, notional, pnl in holdings.linears]
     options: list[int] = []
     if holdings.options:
         series_word, words = pack_options(holdings.options)

@@ -6,15 +6,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from web3.contract import Contract
 
 from ballast.chain.artifacts import artifact
+from ballast.chain.instruments import PERPETUAL, instrument_id
 from ballast.chain.local import LocalChain
 from ballast.chain.protocol import Protocol
 from ballast.testing import Market, Trader
 from tests.contracts.ledger.tools import MAX, WAD, deploy, logged, reverts
+from tests.support.fuzz import examples
 
 pytestmark = pytest.mark.ballast(check=False)
 
@@ -27,14 +29,8 @@ PERPS = {1: (50_000, 75_000), 2: (65_000, 100_000), 3: (100_000, 150_000)}
 Leg = tuple[int, int]
 Linear = tuple[int, int, int]
 
-exact = settings(
-    max_examples=100, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+exact = examples(100)
 wads = st.one_of(st.just(0), st.integers(-1_000, 1_000), st.integers(-(10**30), 10**30))
-
-
-def perp(asset: int) -> int:
-    return 2 << 28 | asset << 20
 
 
 @pytest.fixture
@@ -88,9 +84,9 @@ def test_requirement__token_without_rates__reverts(engine: Contract) -> None:
 
 
 def test_requirement__instrument_without_rates__reverts_but_a_claim_needs_none(engine: Contract) -> None:
-    with reverts("Margin_NoInstrumentRates", instrument=perp(9)):
-        required(engine, WAD, [], [(perp(9), 1, 0)])
-    assert required(engine, WAD, [], [(1 << 31 | perp(9), 0, WAD)]) == (2 * WAD, 0, 0)
+    with reverts("Margin_NoInstrumentRates", instrument=instrument_id(PERPETUAL, 9)):
+        required(engine, WAD, [], [(instrument_id(PERPETUAL, 9), 1, 0)])
+    assert required(engine, WAD, [], [(1 << 31 | instrument_id(PERPETUAL, 9), 0, WAD)]) == (2 * WAD, 0, 0)
 
 
 # ---------------------------------------------------------------- the reference

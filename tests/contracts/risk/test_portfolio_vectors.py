@@ -8,6 +8,7 @@ from math import ceil
 
 import pytest
 
+from ballast.chain.instruments import PERPETUAL, instrument_id, options_listing
 from ballast.chain.local import LocalChain
 from ballast.risk.margin import ISOLATED, STANDARD
 from ballast.risk.standard import require_isolated
@@ -75,14 +76,14 @@ def standard(golden: Golden, case: Case) -> tuple[int, int, int]:
     for name, extra in (("maintenance", drift), ("initial", drift + doubt)):
         total = sum(charge(value, getattr(golden.token_rates[token], name)) for token, _, value in held.tokens)
         for asset, notional, _ in held.linears:
-            total += charge(notional, getattr(rates[2 << 28 | asset << 20], name))
+            total += charge(notional, getattr(rates[instrument_id(PERPETUAL, asset)], name))
         for series, strike, put, lots in held.options:
             asset, arrays = series >> 14, golden.arrays[series]
             index, level = held.indices[asset], arrays.records[strike].strike * 10**9
             if lots > 0:
                 total += max(0, option_value(arrays, strike, put, lots, index))
             else:
-                part = Fraction(getattr(rates[4 << 28 | asset << 20], name), E6) * index
+                part = Fraction(getattr(rates[options_listing(asset)], name), E6) * index
                 away = max(0, index - level if put else level - index)
                 total += ceil(max(part - away, part / 2) * -lots * arrays.lot / WAD)
         found[name] = total + extra

@@ -7,7 +7,7 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from web3 import Web3
 from web3.contract import Contract
@@ -25,6 +25,7 @@ from tests.contracts.risk.scenarios import (
     simple_table,
     unnamed,
 )
+from tests.support.fuzz import examples
 from tests.support.mutants import Mutant
 
 pytestmark = pytest.mark.ballast(check=False)
@@ -35,9 +36,7 @@ PROPOSE_GAS = 15_000_000
 WAD_OF_ONE = 10**18 // ONE
 STRANGER = "0x90F79bf6EB2c4f870365E785982E1f101E93b906"
 SOURCE = "contracts/risk/ScenarioBook.sol"
-exact = settings(
-    max_examples=120, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+exact = examples(120)
 
 
 @pytest.fixture

@@ -6,19 +6,18 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from web3.contract import Contract
 
 from ballast.chain.local import LocalChain
 from tests.contracts.ledger.tools import deploy
 from tests.contracts.risk.scenarios import as_arguments, packed, random_table, simple_table, unnamed
+from tests.support.fuzz import examples
 
 pytestmark = pytest.mark.ballast(check=False)
 
-exact = settings(
-    max_examples=60, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+exact = examples(60)
 shapes = st.tuples(
     st.sampled_from([16, 32, 48, 64]),
     st.sets(st.integers(1, 127), min_size=1, max_size=16).map(lambda found: tuple(sorted(found))),

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from web3.contract import Contract
 
+from tests.support.fuzz import examples
+
 pytestmark = pytest.mark.ballast(check=False)
 
-exact = settings(
-    max_examples=100, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+exact = examples(100)
 values = st.one_of(st.integers(-100, 100), st.integers(-(10**30), 10**30))
 
 
