@@ -117,7 +117,8 @@ def _over(state: LedgerState, held: Account) -> Iterator[tuple[int, int]]:
 
 def _worth(margins: Margins, portfolio: Portfolio, number: int, size: int) -> int:
     if kind_of(number) == OPTION:
-        return size * margins.valuation.payoff(*option_parts(number)) // WAD
+        series, strike, put = option_parts(number)
+        return size * margins.valuation.end_of(series).payoff(strike, put) // WAD
     return sum(leg.pnl for leg in portfolio.linears if leg.instrument == number)
 
 

@@ -20,7 +20,7 @@ def option_worth(margins: Margins, instrument: int, size: int) -> int | None:
     series, strike, put = option_parts(instrument)
     try:
         if margins.now >= expiry_of_series(series):
-            return size * margins.valuation.payoff(series, strike, put) // WAD
+            return size * margins.valuation.end_of(series).payoff(strike, put) // WAD
         arrays = margins.terms.arrays.get(series)
         if arrays is None or strike >= len(arrays.records):
             return None

@@ -5,7 +5,7 @@ Pure: the state, the prices and the second are arguments. Values are USDC in 1e1
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -24,6 +24,7 @@ __all__ = [
     "NoHealthError",
     "OptionLeg",
     "Portfolio",
+    "SeriesEnd",
     "TokenLeg",
     "Valuation",
 ]
@@ -65,6 +66,21 @@ class OptionLeg(NamedTuple):
     lots: int
 
 
+class SeriesEnd(NamedTuple):
+    """What a series that has expired is settled by: the lot in 1e18, its strikes, and the price, both USDC 1e18. The
+    price is the index until the settlement price is fixed."""
+
+    lot: int
+    strikes: Sequence[int]
+    price: int
+    is_fixed: bool
+
+    def payoff(self, strike: int, put: bool) -> int:
+        """What a unit pays, USDC 1e18; ``strike`` is the index of its strike."""
+        level = self.strikes[strike]
+        return max(0, level - self.price if put else self.price - level)
+
+
 class ExpiredLeg(NamedTuple):
     """An account's options of one series that has expired, together.
 
@@ -77,6 +93,21 @@ class ExpiredLeg(NamedTuple):
     is_fixed: bool
     moving: int
     shorts: tuple[int, ...]
+
+    @classmethod
+    def of(cls, series: int, legs: Iterable[OptionLeg], end: SeriesEnd) -> ExpiredLeg:
+        """Twin of ``PortfolioMargin._addExpired``."""
+        worth = moving = 0
+        shorts = []
+        for leg in legs:
+            payoff = end.payoff(leg.strike, leg.put)
+            if payoff:
+                worth += leg.lots * payoff
+                moving += -leg.lots if leg.put else leg.lots
+            if leg.lots < 0:
+                shorts.append(-leg.lots * end.lot)
+        moved = 0 if end.is_fixed else moving * end.lot * end.price // WAD
+        return cls(series, worth * end.lot // WAD, end.is_fixed, moved, tuple(shorts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,16 +225,15 @@ class Valuation:
             self._marks[instrument] = (hot, perpetual.mark(index, hot.premium))
         return self._marks[instrument]
 
-    def price_at_expiry(self, series: int) -> tuple[int, bool]:
-        """What a series that has expired is worth at, USDC 1e18: its settlement price, or the index until that is
-        fixed; and whether it is."""
+    def end_of(self, series: int) -> SeriesEnd:
+        """What a series with options that has expired is settled by."""
+        books = self._books()
+        return SeriesEnd(books.lots[series >> 14], books.strikes[series], *self._price_at_expiry(series))
+
+    def _price_at_expiry(self, series: int) -> tuple[int, bool]:
+        """USDC 1e18: the settlement price, or the index until that is fixed; and whether it is."""
         settled = self._books().settled
         return (settled[series], True) if series in settled else (self.index_of(series >> 14), False)
-
-    def payoff(self, series: int, strike: int, put: bool) -> int:
-        """What a unit of an expired option pays at that price, USDC 1e18; ``strike`` is the index of its strike."""
-        price, level = self.price_at_expiry(series)[0], self._books().strikes[series][strike]
-        return max(0, level - price if put else price - level)
 
     def _future(self, series: int, index: int) -> int:
         """Twin of ``MarginEngine.futureMark``."""
@@ -212,7 +242,7 @@ class Valuation:
             if series not in books.forwards:
                 raise NoHealthError(f"Surface_NoSurface({series >> 14}, {expiry_of_series(series)})")
             return mul_div_down(index, books.forwards[series].basis, _BASIS_ONE)
-        return self.price_at_expiry(series)[0]
+        return self._price_at_expiry(series)[0]
 
     def _options(self, account: Account) -> tuple[tuple[OptionLeg, ...], tuple[ExpiredLeg, ...]]:
         live: list[OptionLeg] = []
@@ -227,25 +257,7 @@ class Valuation:
                 live.append(leg)
             else:
                 over.setdefault(series, []).append(leg)
-        return tuple(live), tuple(self._expired(series, legs) for series, legs in over.items())
-
-    def _expired(self, series: int, legs: list[OptionLeg]) -> ExpiredLeg:
-        """Twin of ``PortfolioMargin._addExpired``."""
-        books = self._books()
-        (price, is_fixed), lot = self.price_at_expiry(series), books.lots[series >> 14]
-        worth = moving = 0
-        for leg in legs:
-            payoff = self.payoff(series, leg.strike, leg.put)
-            if payoff:
-                worth += leg.lots * payoff
-                moving += -leg.lots if leg.put else leg.lots
-        return ExpiredLeg(
-            series,
-            worth * lot // WAD,
-            is_fixed,
-            0 if is_fixed else moving * lot * price // WAD,
-            tuple(-leg.lots * lot for leg in legs if leg.lots < 0),
-        )
+        return tuple(live), tuple(ExpiredLeg.of(series, legs, self.end_of(series)) for series, legs in over.items())
 
     def _books(self) -> Books:
         engine = self._state.parameters.engine

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ballast.chain.instruments import PERPETUAL, instrument_id
+from ballast.chain.instruments import PERPETUAL, expiry_of_series, instrument_id
 from ballast.risk.arrays import FLOOR_ROWS, LARGEST, Record, Series
 from ballast.risk.portfolio import Contingency, Factors, FloorMoves, Holdings, Rows
+from ballast.risk.valuation import ExpiredLeg, OptionLeg, SeriesEnd
 from ballast.units import E6, WAD
 from tests.contracts.risk.arrays import DAY, MOVE
 
@@ -16,12 +18,15 @@ __all__ = [
     "ASSETS",
     "FACTORS",
     "Book",
+    "expired_legs",
     "given",
     "pack_options",
     "random_book",
+    "random_ends",
     "random_series",
     "random_table",
     "rows_of",
+    "with_expired",
 ]
 
 ASSETS = (1, 2, 3)
@@ -40,13 +45,16 @@ WEIGHT = WAD // 10**4
 
 @dataclass(frozen=True)
 class Book:
-    """One portfolio with all that its margin needs."""
+    """One portfolio with all that its margin needs; ``over`` are its options of series that have expired, ``ends`` what
+    those are settled by."""
 
     table: tuple[Any, ...]
     arrays: dict[int, Series]
     holdings: Holdings
     contingencies: dict[int, Contingency]
     haircuts: dict[int, int]
+    over: tuple[OptionLeg, ...] = ()
+    ends: Mapping[int, SeriesEnd] = field(default_factory=dict)
 
 
 def random_table(source: random.Random, rows: int, tail: int = 1) -> tuple[Any, ...]:
@@ -110,10 +118,32 @@ def random_series(source: random.Random, rows: int, now: int, strikes: int = 30,
     )
 
 
+def random_ends(source: random.Random, now: int, indices: Mapping[int, int]) -> dict[int, SeriesEnd]:
+    """Two series that expired at the last expiry, of one the price is fixed."""
+    day = (now - expiry_of_series(0)) // DAY
+    return {
+        asset << 14 | day: SeriesEnd(
+            lot=10 ** source.randrange(13, 17),
+            strikes=tuple(indices[asset] * (70 + 5 * i) // 100 for i in range(13)),
+            price=int(indices[asset] * source.choice([1, 0.8, 1.3])) if is_fixed else indices[asset],
+            is_fixed=is_fixed,
+        )
+        for asset, is_fixed in ((1, True), (2, False))
+    }
+
+
 def random_book(
-    source: random.Random, rows: int, now: int, options: int = 64, *, tail: int = 1, wild: bool = False
+    source: random.Random,
+    rows: int,
+    now: int,
+    options: int = 64,
+    *,
+    expired: int = 0,
+    tail: int = 1,
+    wild: bool = False,
 ) -> Book:
-    """A portfolio of three collaterals, three perpetuals and up to 64 options of six series."""
+    """A portfolio of three collaterals, three perpetuals and up to 64 options of six series; ``expired`` more belong to
+    two others, which have expired."""
     table = random_table(source, rows, tail)
     ids = [asset << 14 | day for asset in ASSETS for day in (2_300, 2_400)]
     arrays = {series: random_series(source, rows, now, wild=wild) for series in ids}
@@ -137,7 +167,11 @@ def random_book(
         options=held,
         indices=indices,
     )
-    return Book(table, arrays, holdings, {1: term, 2: term}, {1: 50_000, 3: 150_000})
+    ends = random_ends(source, now, indices) if expired else {}
+    gone = source.sample([(series, strike, put) for series in ends for strike in range(13) for put in (0, 1)], expired)
+    over = tuple(OptionLeg(series, strike, bool(put), source.randrange(-lots, lots)) for series, strike, put in gone)
+    holdings = with_expired(holdings, over, ends)
+    return Book(table, arrays, holdings, {1: term, 2: term}, {1: 50_000, 3: 150_000}, over, ends)
 
 
 def pack_options(options: tuple[tuple[int, int, bool, int], ...]) -> tuple[int, list[int]]:
@@ -157,14 +191,34 @@ def pack_options(options: tuple[tuple[int, int, bool, int], ...]) -> tuple[int, 
     return series_word, words
 
 
-def given(holdings: Holdings, model: int = 1) -> tuple[Any, ...]:
-    """``IMarginEngine.Portfolio``."""
+def expired_legs(over: Sequence[OptionLeg], ends: Mapping[int, SeriesEnd]) -> tuple[ExpiredLeg, ...]:
+    """What options of series that have expired are together, by series."""
+    return tuple(
+        ExpiredLeg.of(series, [one for one in over if one.series == series], ends[series])
+        for series in dict.fromkeys(one.series for one in over)
+    )
+
+
+def with_expired(holdings: Holdings, over: Sequence[OptionLeg], ends: Mapping[int, SeriesEnd]) -> Holdings:
+    """The same with options of series that have expired."""
+    expired = expired_legs(over, ends)
+    return replace(
+        holdings,
+        expired=tuple((one.series, one.value, one.moving) for one in expired),
+        unfixed=frozenset(one.series for one in expired if not one.is_fixed),
+        owes_expired=any(one.shorts for one in expired),
+    )
+
+
+def given(holdings: Holdings, model: int = 1, over: tuple[OptionLeg, ...] = ()) -> tuple[Any, ...]:
+    """``IMarginEngine.Portfolio``; ``over`` as a book's."""
     linears = [(instrument_id(PERPETUAL, asset), notional, pnl) for asset, notional, pnl in holdings.linears]
     options: list[int] = []
-    if holdings.options:
-        series_word, words = pack_options(holdings.options)
-        series = list(dict.fromkeys(one[0] for one in holdings.options))
+    held = (*over, *holdings.options)
+    if held:
+        series_word, words = pack_options(held)
+        series = list(dict.fromkeys(one[0] for one in held))
         indices = [holdings.indices[one >> 14] for one in series]
-        options = [series_word, len(holdings.options), *indices, *[0] * (8 - len(indices)), *words]
+        options = [series_word, len(held), *indices, *[0] * (8 - len(indices)), *words]
     tokens = [(asset << 8 | token, value) for token, asset, value in holdings.tokens]
     return model, holdings.cash, holdings.quote_usd, tokens, linears, options

@@ -7,6 +7,7 @@ from dataclasses import astuple, dataclass
 
 from web3.contract import Contract
 
+from ballast.chain.instruments import expiry_of_series
 from ballast.chain.local import LocalChain
 from ballast.index.state import Rates
 from ballast.risk.portfolio import Factors, PortfolioMargin, evaluate
@@ -23,20 +24,21 @@ GAS = 30_000_000
 
 @dataclass(frozen=True)
 class GivenEngine:
-    """``engine`` reads ``risk`` both as scenario book and as risk arrays."""
+    """``engine`` reads ``risk`` as scenario book and risk arrays, ``expiries`` as strike book and settlement oracle."""
 
     chain: LocalChain
     risk: Contract
+    expiries: Contract
     engine: Contract
 
     @classmethod
     def on(cls, chain: LocalChain, factors: Factors = FACTORS) -> GivenEngine:
         risk = deploy(chain, "GivenRisk")
         authority = chain.protocol.contract("AccessManager").address
-        nothing = "0x" + "00" * 20
-        sources = (risk.address, risk.address, nothing, nothing, nothing)
+        expiries = deploy(chain, "GivenExpiries")
+        sources = (risk.address, risk.address, "0x" + "00" * 20, expiries.address, expiries.address)
         arguments = (authority, sources, MINIMUM, astuple(factors))
-        return cls(chain, risk, deploy(chain, "MarginEngine", *arguments))
+        return cls(chain, risk, expiries, deploy(chain, "MarginEngine", *arguments))
 
     def place(self, book: Book) -> None:
         """Table, arrays and terms."""
@@ -44,6 +46,9 @@ class GivenEngine:
         send(self.risk.functions.setTable(book.table), governor)
         for series, arrays in book.arrays.items():
             send(self.risk.functions.setBlob(series, arrays.encode()), governor)
+        for series, end in book.ends.items():
+            what = (series >> 14, expiry_of_series(series), end.lot, (end.strikes, end.price, end.is_fixed))
+            send(self.expiries.functions.set(*what), governor)
         for asset, terms in book.contingencies.items():
             send(self.engine.functions.setContingency(asset, astuple(terms)), governor)
         for token, haircut in book.haircuts.items():
@@ -59,14 +64,16 @@ class GivenEngine:
 
     def requirement(self, book: Book, model: int = 1) -> tuple[int, int, int, frozenset[int]]:
         """Equity, initial, maintenance and the stale series."""
-        *found, stale = self.engine.functions.requirement(given(book.holdings, model)).call({"gas": GAS})
-        series = list(dict.fromkeys(one[0] for one in book.holdings.options))
+        portfolio = given(book.holdings, model, book.over)
+        *found, stale = self.engine.functions.requirement(portfolio).call({"gas": GAS})
+        series = list(dict.fromkeys(one[0] for one in (*book.over, *book.holdings.options)))
         assert stale >> len(series) == 0
         return found[0], found[1], found[2], frozenset(one for i, one in enumerate(series) if stale >> i & 1)
 
     def scenarios(self, book: Book, model: int = 1) -> tuple[tuple[int, ...], int, tuple[int, ...]]:
         """P&L by row, shortfall and the worst rows."""
-        profits, shortfall, worst = self.engine.functions.scenarios(given(book.holdings, model)).call({"gas": GAS})
+        portfolio = given(book.holdings, model, book.over)
+        profits, shortfall, worst = self.engine.functions.scenarios(portfolio).call({"gas": GAS})
         return tuple(profits), shortfall, tuple(worst)
 
     def twin(self, book: Book, factors: Factors = FACTORS) -> PortfolioMargin:

@@ -96,6 +96,17 @@ def test_requirement__any_book__is_the_twins(margin: GivenEngine, rows: int, par
 
 
 @pytest.mark.parametrize("rows", ROWS)
+def test_requirement__options_that_have_expired__is_the_twins(margin: GivenEngine, rows: int) -> None:
+    source = random.Random(rows)
+    waiting = set()
+    for count, expired in ((0, 1), (0, 6), (9, 3), (44, 20), (12, 52)):
+        book = random_book(source, rows, margin.chain.now(), count, expired=expired, tail=source.randrange(1, 17))
+        assert margin.agree(book).stale >= book.holdings.unfixed
+        waiting |= {series in book.holdings.unfixed for series, *_ in book.holdings.expired}
+    assert waiting == {True, False}
+
+
+@pytest.mark.parametrize("rows", ROWS)
 def test_requirement__extreme_entries_and_lots__is_the_twins_beside_the_lanes(margin: GivenEngine, rows: int) -> None:
     source = random.Random(rows)
     for count in (1, 2, 9, 33, 64):

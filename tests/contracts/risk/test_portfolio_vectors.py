@@ -16,10 +16,10 @@ from ballast.risk.standard_options import option_value
 from ballast.risk.valuation import NoHealthError
 from ballast.units import E6, WAD
 from tests.contracts.ledger.tools import reverts
-from tests.contracts.risk.books import Book
 from tests.contracts.risk.given_engine import MINIMUM, GivenEngine
 from tests.vectors import portfolio_margin
-from tests.vectors.portfolio_margin import KINDS, PATH, Case, Golden, portfolio_of
+from tests.vectors.portfolio_kinds import EXPIRED_KINDS, KINDS
+from tests.vectors.portfolio_margin import PATH, Case, Golden
 
 pytestmark = pytest.mark.ballast(check=False)
 
@@ -35,7 +35,7 @@ def test_file__made_again__is_the_same() -> None:
 
 def test_file__has_cases_of_every_kind(golden: Golden) -> None:
     assert len(golden.cases) > 200
-    assert {case.name for case in golden.cases} == set(KINDS)
+    assert {case.name for case in golden.cases} == {*KINDS, *EXPIRED_KINDS}
 
 
 def test_cases__by_the_twin__are_as_expected(golden: Golden) -> None:
@@ -53,7 +53,7 @@ def test_cases__by_the_contract__are_as_expected(golden: Golden, chain: LocalCha
     chain.warp(golden.now - chain.now())
     margin = GivenEngine.on(chain, golden.factors)
     for i, case in enumerate(golden.cases):
-        book = Book(golden.table, golden.arrays, case.holdings, golden.contingencies, golden.haircuts)
+        book = golden.book(case)
         if i == 0:
             margin.place(book)
         equity, initial, maintenance, stale = margin.requirement(book)
@@ -86,6 +86,11 @@ def standard(golden: Golden, case: Case) -> tuple[int, int, int]:
                 part = Fraction(getattr(rates[options_listing(asset)], name), E6) * index
                 away = max(0, index - level if put else level - index)
                 total += ceil(max(part - away, part / 2) * -lots * arrays.lot / WAD)
+        for series, _, _, lots in case.over:
+            asset, end = series >> 14, case.ends[series]
+            if lots < 0 and not end.is_fixed:  # whatever the strike
+                part = Fraction(getattr(rates[options_listing(asset)], name), E6) * held.indices[asset]
+                total += ceil(part * -lots * end.lot / WAD)
         found[name] = total + extra
     equity, profit = case.expected["equity"], sum(max(0, pnl) for *_, pnl in held.linears)
     if held.owes:
@@ -99,7 +104,7 @@ def standard(golden: Golden, case: Case) -> tuple[int, int, int]:
 def test_cases__under_standard__are_the_formulas(golden: Golden) -> None:
     for case in golden.cases:
         assert list(standard(golden, case)) == case.expected["standard"], case.name
-        assert list(astuple(golden.standard(case.holdings))) == case.expected["standard"], case.name
+        assert list(astuple(golden.standard(case))) == case.expected["standard"], case.name
     assert any(not case.holdings.owes for case in golden.cases)
 
 
@@ -109,14 +114,14 @@ def test_cases__under_standard_and_isolated__by_the_contract(golden: Golden, cha
     margin.rate(golden.token_rates, golden.instrument_rates)
     isolated = 0
     for i, case in enumerate(golden.cases):
-        book = Book(golden.table, golden.arrays, case.holdings, golden.contingencies, golden.haircuts)
+        book = golden.book(case)
         if i == 0:
             margin.place(book)
         *found, stale = margin.requirement(book, STANDARD)
         assert found == case.expected["standard"], case.name
         assert sorted(stale) == case.expected["stale"], case.name
         try:
-            require_isolated(portfolio_of(case.holdings, ISOLATED))
+            require_isolated(case.portfolio(ISOLATED))
         except NoHealthError:
             with reverts("Margin_NotIsolated"):
                 margin.requirement(book, ISOLATED)
