@@ -132,10 +132,10 @@ interface IExpirySettlement {
 interface IOptionSlices {
     /// @notice Moves a part of every option of an account to another: a multiple of the lot, rounded up, all where less than the minimum would stay.
     /// @param fraction 1e18 = all. @param options The account's, as `OptionBook` lays them out with the prices to value them by.
-    /// @return valueWad What the account's options are worth less, USDC 1e18.
+    /// @return leftWad What the account's options are worth after it, USDC 1e18.
     function sliceOptions(uint256 account, uint256 liquidatorAccount, uint256 fraction, uint256[] calldata options)
         external
-        returns (int256 valueWad);
+        returns (int256 leftWad);
 }
 
 /// @title What can be asked about orders

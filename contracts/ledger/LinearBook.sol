@@ -8,9 +8,9 @@ import {LedgerStorage} from "./LedgerStorage.sol";
 
 /// @title The packed list of an account's linear positions: two to a slot, and their quotes two to a slot
 library LinearBook {
-    uint256 private constant HALF = 128;
     uint256 private constant HALF_MASK = (1 << 128) - 1;
     uint256 private constant INSTRUMENT_SHIFT = 96;
+    uint256 private constant HIGH_INSTRUMENT_SHIFT = 224;
 
     /// @dev `index == header.linears` where the account has no such position.
     struct Entry {
@@ -22,14 +22,14 @@ library LinearBook {
 
     /// @notice The instrument and size at one half of a sizes word.
     function decode(uint256 sizesWord, uint256 index) internal pure returns (uint32 instrument, int96 size) {
-        uint256 half = sizesWord >> ((index & 1) * HALF);
+        uint256 half = sizesWord >> ((index & 1) << 7);
         instrument = uint32(half >> INSTRUMENT_SHIFT);
         size = int96(uint96(half));
     }
 
     /// @notice The quote at one half of a quotes word.
     function decodeQuote(uint256 quotesWord, uint256 index) internal pure returns (int128) {
-        return int128(uint128(quotesWord >> ((index & 1) * HALF)));
+        return int128(uint128(quotesWord >> ((index & 1) << 7)));
     }
 
     function at(LedgerStorage.Account storage account, uint256 index) internal view returns (Entry memory entry) {
@@ -45,15 +45,26 @@ library LinearBook {
         returns (Entry memory entry)
     {
         uint256 count = account.header.linears;
+        uint256[20] storage sizes = account.sizes;
+        uint256 i;
         uint256 word;
-        for (uint256 i; i < count; ++i) {
-            if (i & 1 == 0) word = account.sizes[i >> 1];
-            (uint32 found, int96 size) = decode(word, i);
-            if (found == instrument) {
-                return Entry(i, instrument, size, decodeQuote(account.quotes[i >> 1], i));
+        // every fill and every step of a liquidation searches: without bounds checks. No instrument is zero, so a free half is none's
+        assembly ("memory-safe") {
+            for {} lt(i, count) { i := add(i, 2) } {
+                word := sload(add(sizes.slot, shr(1, i)))
+                if eq(and(shr(INSTRUMENT_SHIFT, word), 0xffffffff), instrument) { break }
+                if eq(shr(HIGH_INSTRUMENT_SHIFT, word), instrument) {
+                    i := add(i, 1)
+                    break
+                }
             }
         }
-        return Entry(count, instrument, 0, 0);
+        (entry.index, entry.instrument) = (count, instrument);
+        if (i < count) {
+            entry.index = i;
+            (, entry.size) = decode(word, i);
+            entry.quote = decodeQuote(account.quotes[i >> 1], i);
+        }
     }
 
     /// @notice Writes an entry back: appends a new one, moves the last into the place of an emptied one.
@@ -107,14 +118,16 @@ library LinearBook {
     function _write(LedgerStorage.Account storage account, Entry memory entry) private {
         uint256 word = entry.index >> 1;
         uint256 half = (uint256(entry.instrument) << INSTRUMENT_SHIFT) | uint96(entry.size);
-        uint256 sizesWord = _replace(account.sizes[word], entry.index, half);
-        if (account.sizes[word] != sizesWord) account.sizes[word] = sizesWord;
-        uint256 quotesWord = _replace(account.quotes[word], entry.index, uint128(entry.quote));
-        if (account.quotes[word] != quotesWord) account.quotes[word] = quotesWord;
+        uint256 sizesWord = account.sizes[word];
+        uint256 changed = _replace(sizesWord, entry.index, half);
+        if (changed != sizesWord) account.sizes[word] = changed;
+        uint256 quotesWord = account.quotes[word];
+        changed = _replace(quotesWord, entry.index, uint128(entry.quote));
+        if (changed != quotesWord) account.quotes[word] = changed;
     }
 
     function _replace(uint256 word, uint256 index, uint256 half) private pure returns (uint256) {
-        uint256 shift = (index & 1) * HALF;
+        uint256 shift = (index & 1) << 7;
         return (word & ~(HALF_MASK << shift)) | (half << shift);
     }
 }

@@ -15,6 +15,9 @@ library OptionList {
     uint256 private constant ENTRY_BITS = 64;
     /// @dev An entry's strike, slot and side: all but its lots.
     uint256 private constant KEY_MASK = 0x1ff;
+    /// @dev The lowest and the highest bit of each lane.
+    uint256 private constant LOWEST = 1 | (1 << 64) | (1 << 128) | (1 << 192);
+    uint256 private constant HIGHEST = LOWEST << 63;
 
     /// @param index Place in the list; the number of entries where the account has no such option.
     /// @param slot Of the series; MAX_SERIES where the account has none of it.
@@ -42,17 +45,30 @@ library OptionList {
         if (entry.slot == MAX_SERIES) return entry;
         uint256 key =
             OptionBook.encode(0, Instrument.strikeIndex(instrument), entry.slot, Instrument.isPut(instrument));
-        // Safe: there are at most 64. No entry is zero, so a word ends where its rest is.
-        unchecked {
-            for (uint256 first; first < count; first += PER_WORD) {
-                uint256 i = first;
-                for (uint256 word = account.options[first / PER_WORD]; word != 0; word >>= ENTRY_BITS) {
-                    if (word & KEY_MASK == key) {
-                        (entry.index, entry.lots) = (i, OptionBook.lotsOf(word));
-                        return entry;
-                    }
-                    ++i;
+        (uint256 i, uint256 word) = _search(account.options, key, count);
+        // behind the last entry all is zero, which may look like the key
+        if (i < count) (entry.index, entry.lots) = (i, OptionBook.lotsOf(word));
+    }
+
+    /// @dev The first place whose entry has the key, and what is from it on of its word; a place from `count` on where there is none. Four entries
+    ///      at once, without bounds checks: a lane's highest bit is set where its key is another. Keys are nine bits, so no lane carries.
+    function _search(uint256[16] storage words, uint256 key, uint256 count)
+        private
+        view
+        returns (uint256 i, uint256 word)
+    {
+        (uint256 mask, uint256 highest, uint256 rest) = (KEY_MASK * LOWEST, HIGHEST, HIGHEST - LOWEST);
+        assembly ("memory-safe") {
+            let keys := mul(key, LOWEST)
+            for {} lt(i, count) { i := add(i, PER_WORD) } {
+                word := sload(add(words.slot, shr(2, i)))
+                let others := and(add(and(xor(word, keys), mask), rest), highest)
+                if eq(others, highest) { continue }
+                for {} and(shr(63, others), 1) { others := shr(ENTRY_BITS, others) } {
+                    word := shr(ENTRY_BITS, word)
+                    i := add(i, 1)
                 }
+                break
             }
         }
     }
@@ -79,11 +95,10 @@ library OptionList {
         uint256 lot
     ) internal {
         uint256 count = account.header.options;
-        uint256 seriesWord = account.series;
         if (lots != 0) {
             if (entry.index == count) {
                 if (count == MAX_OPTIONS) revert ILedgerTypes.Ledger_TooManyOptions(accountId, MAX_OPTIONS);
-                _join(account, accountId, instrument, entry, seriesWord);
+                _join(account, accountId, instrument, entry);
                 account.header.options = uint8(count + 1);
             }
             uint256 encoded =
@@ -94,6 +109,7 @@ library OptionList {
             if (entry.index != last) _write(account, entry.index, at(account, last));
             _write(account, last, 0);
             account.header.options = uint8(last);
+            uint256 seriesWord = account.series;
             uint256 left = OptionBook.countAt(seriesWord, entry.slot) - 1;
             account.series = OptionBook.withSlot(seriesWord, entry.slot, Instrument.series(instrument), left);
         }
@@ -105,10 +121,9 @@ library OptionList {
         LedgerStorage.Account storage account,
         uint256 accountId,
         uint32 instrument,
-        Entry memory entry,
-        uint256 seriesWord
+        Entry memory entry
     ) private {
-        uint32 series = Instrument.series(instrument);
+        (uint32 series, uint256 seriesWord) = (Instrument.series(instrument), account.series);
         if (entry.slot == MAX_SERIES) entry.slot = _freeSlot(account, accountId, series, seriesWord);
         uint256 joined = OptionBook.countAt(seriesWord, entry.slot) + 1;
         account.series = OptionBook.withSlot(seriesWord, entry.slot, series, joined);
@@ -138,7 +153,7 @@ library OptionList {
     }
 
     function _write(LedgerStorage.Account storage account, uint256 index, uint256 entry) private {
-        uint256 shift = (index % PER_WORD) * ENTRY_BITS;
+        uint256 shift = (index & 3) << 6;
         uint256 word = account.options[index / PER_WORD];
         account.options[index / PER_WORD] = (word & ~(uint256(type(uint64).max) << shift)) | (entry << shift);
     }

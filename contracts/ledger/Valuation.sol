@@ -214,12 +214,13 @@ abstract contract Valuation is Banks {
             uint8 token = _lowestToken(tokens) + 1;
             uint256 bank = Interest.hotWord(_banks[token]);
             int256 value = _valueIn(bank, _amountIn(words, token, bank), prices);
-            portfolio.tokens[i] = IMarginEngine.TokenLeg((uint16(Interest.assetOf(bank)) << 8) | token, value);
+            IMarginEngine.TokenLeg memory leg = portfolio.tokens[i];
+            (leg.id, leg.valueWad) = ((uint16(Interest.assetOf(bank)) << 8) | token, value);
             tokens &= tokens - 1;
         }
         portfolio.linears = new IMarginEngine.LinearLeg[](words.linears);
         for (uint256 i; i < words.linears; ++i) {
-            portfolio.linears[i] = _linearLeg(words, i, prices);
+            _fillLinear(portfolio.linears[i], words, i, prices);
         }
         if (words.options != 0) portfolio.options = _optionLegs(words, prices);
     }
@@ -257,10 +258,9 @@ abstract contract Valuation is Banks {
         return Rounding.mulDivFloor(amount, _indexOf(prices, Interest.assetOf(bank)), 10 ** Interest.decimalsOf(bank));
     }
 
-    function _linearLeg(Words memory words, uint256 i, Prices memory prices)
+    function _fillLinear(IMarginEngine.LinearLeg memory leg, Words memory words, uint256 i, Prices memory prices)
         private
         view
-        returns (IMarginEngine.LinearLeg memory leg)
     {
         int96 size;
         (leg.instrument, size) = LinearBook.decode(words.sizes[i >> 1], i);

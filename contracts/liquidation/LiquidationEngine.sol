@@ -226,11 +226,15 @@ contract LiquidationEngine is ILiquidation, PerpBook {
 
     /// @dev Sizes times the underlyings' prices.
     function _grossOfOptions(uint256[] memory options) private view returns (uint256 gross) {
+        uint256[] memory lots = new uint256[](OptionBook.MAX_SERIES);
         for (uint256 i; i < options[OptionBook.COUNT_AT]; ++i) {
             uint256 entry = OptionBook.entryAt(options[OptionBook.ENTRIES_AT + (i >> 2)], i);
-            uint256 slot = OptionBook.slotOf(entry);
+            lots[OptionBook.slotOf(entry)] += Rounding.abs(OptionBook.lotsOf(entry));
+        }
+        for (uint256 slot; slot < lots.length; ++slot) {
+            if (lots[slot] == 0) continue;
             uint8 asset = Instrument.assetOfSeries(OptionBook.seriesAt(options[OptionBook.SERIES_AT], slot));
-            uint256 size = Rounding.abs(OptionBook.lotsOf(entry)) * _markets[Instrument.optionsOf(asset)].config.lot;
+            uint256 size = lots[slot] * _markets[Instrument.optionsOf(asset)].config.lot;
             gross += Rounding.mulDivDown(size, options[OptionBook.INDICES_AT + slot], WAD);
         }
     }
@@ -249,10 +253,13 @@ contract LiquidationEngine is ILiquidation, PerpBook {
             bytes memory call = abi.encodeCall(ILossAllocation.allocate, (l.account, step.fraction, step.equity));
             (loss, writtenOff) = abi.decode(_callModule(LOSSES, call), (ILossAllocation.Loss, uint256[]));
         }
+        // before the tokens' values change
+        int256 cash = _cashOf(portfolio);
+        if (portfolio.options.length != 0) _takeOptions(l, step, portfolio, step.equity - cash);
         _takeTokens(l, step, portfolio, prices, writtenOff);
         _takePositions(l, step, portfolio, prices);
-        if (portfolio.options.length != 0) _takeOptions(l, step, portfolio);
-        paid = _pay(l, step) + _cashShare(step.fraction, portfolio);
+        // the slice's share of cash and unsettled profit is priced in `paid` but stays where it is, cash against cash
+        paid = _pay(l, step) + Rounding.mulDivFloor(cash, step.fraction, WAD);
         if (step.equity < 0) {
             if (step.fraction == WAD) {
                 bytes memory call = abi.encodeCall(ILossAllocation.finish, (l.account, loss));
@@ -307,14 +314,14 @@ contract LiquidationEngine is ILiquidation, PerpBook {
         for (uint256 i; i < portfolio.linears.length; ++i) {
             uint32 instrument = portfolio.linears[i].instrument;
             if (Instrument.isClaim(instrument)) continue;
-            int256 size = LinearBook.find(_accounts[l.account], instrument).size;
+            LinearBook.Entry memory entry = LinearBook.find(_accounts[l.account], instrument);
             IListing.MarketConfig storage config = _markets[instrument].config;
             int256 slice = int256(
-                LiquidationMath.sliceOf(Rounding.abs(size), step.fraction, config.lot, config.minSize)
+                LiquidationMath.sliceOf(Rounding.abs(entry.size), step.fraction, config.lot, config.minSize)
             );
-            if (size < 0) slice = -slice;
+            if (entry.size < 0) slice = -slice;
             Book memory book = _openBook(instrument, prices);
-            _trade(book, l.account, -slice, book.mark);
+            _trade(book, l.account, entry, -slice, book.mark);
             _trade(book, l.liquidatorAccount, slice, book.mark);
             _settleClaim(book, l.account);
             _closeBook(book);
@@ -323,11 +330,20 @@ contract LiquidationEngine is ILiquidation, PerpBook {
     }
 
     /// @dev Moves the fraction of every option; the slice is priced by what the account lost.
-    function _takeOptions(Liquidation calldata l, Step memory step, IMarginEngine.Portfolio memory portfolio) private {
+    /// @param value Equity without cash and profits. Less the tokens it is what the options are worth: the engine adds the same integers.
+    function _takeOptions(
+        Liquidation calldata l,
+        Step memory step,
+        IMarginEngine.Portfolio memory portfolio,
+        int256 value
+    ) private {
+        for (uint256 i; i < portfolio.tokens.length; ++i) {
+            value -= portfolio.tokens[i].valueWad;
+        }
         bytes memory call = abi.encodeCall(
             IOptionSlices.sliceOptions, (l.account, l.liquidatorAccount, step.fraction, portfolio.options)
         );
-        step.sliceWad += abi.decode(_callModule(OPTIONS, call), (int256));
+        step.sliceWad += value - abi.decode(_callModule(OPTIONS, call), (int256));
         step.moved = true;
     }
 
@@ -367,13 +383,12 @@ contract LiquidationEngine is ILiquidation, PerpBook {
         _fundSpent = uint128(spent + units); // at most the fund
     }
 
-    /// @dev The slice's share of the account's cash and unsettled profit: it is priced in `paid` but stays where it is, cash against cash.
-    function _cashShare(uint256 fraction, IMarginEngine.Portfolio memory portfolio) private pure returns (int256) {
-        int256 cash = portfolio.cashWad;
+    /// @dev Cash and unsettled profit.
+    function _cashOf(IMarginEngine.Portfolio memory portfolio) private pure returns (int256 cash) {
+        cash = portfolio.cashWad;
         for (uint256 i; i < portfolio.linears.length; ++i) {
             cash += portfolio.linears[i].pnlWad;
         }
-        return Rounding.mulDivFloor(cash, fraction, WAD);
     }
 
     // ------------------------------------------------------------ after the step

@@ -84,9 +84,8 @@ contract OptionTrading is Fills, IOptionSlices {
     /// @inheritdoc IOptionSlices
     function sliceOptions(uint256 account, uint256 liquidatorAccount, uint256 fraction, uint256[] calldata options)
         external
-        returns (int256 valueWad)
+        returns (int256 leftWad)
     {
-        valueWad = IMarginEngine(_engine).optionsValue(options);
         Account storage from = _accounts[account];
         uint256 seriesWord = options[OptionBook.SERIES_AT];
         // from the last to the first: what moves into the place of a closed one has been sliced
@@ -99,14 +98,14 @@ contract OptionTrading is Fills, IOptionSlices {
             _slice(account, place, liquidatorAccount, instrument, fraction, config.lot, config.minSize);
         }
         uint256 left = from.header.options;
-        if (left == 0) return valueWad;
+        if (left == 0) return 0;
         // a slot that was freed is empty, the others are where they were: prices stay in place
         uint256[] memory rest = options[:OptionBook.ENTRIES_AT + _entryWords(left)];
         (rest[OptionBook.SERIES_AT], rest[OptionBook.COUNT_AT]) = (from.series, left);
         for (uint256 i; i < _entryWords(left); ++i) {
             rest[OptionBook.ENTRIES_AT + i] = from.options[i];
         }
-        valueWad -= IMarginEngine(_engine).optionsValue(rest);
+        return IMarginEngine(_engine).optionsValue(rest);
     }
 
     function _slice(
@@ -118,17 +117,20 @@ contract OptionTrading is Fills, IOptionSlices {
         uint256 lot,
         uint256 minSize
     ) private {
-        uint256 size = Rounding.abs(entry.lots) * lot;
-        int256 lots = int256(LiquidationMath.sliceOf(size, fraction, lot, minSize) / lot);
-        if (entry.lots < 0) lots = -lots;
         OptionList.Entry memory taken = OptionList.find(_accounts[liquidatorAccount], instrument);
-        int256 sum = taken.lots + lots;
-        if (Rounding.abs(sum) > uint256(OptionBook.MAX_LOTS)) {
-            revert Trade_SizeBounds(sum * int256(lot), uint256(OptionBook.MAX_LOTS) * lot);
+        // Safe: lots are below 2^54, a lot below 2^64.
+        unchecked {
+            uint256 size = Rounding.abs(entry.lots) * lot;
+            int256 lots = int256(LiquidationMath.sliceOf(size, fraction, lot, minSize) / lot);
+            if (entry.lots < 0) lots = -lots;
+            (int256 left, int256 sum) = (entry.lots - lots, taken.lots + lots);
+            if (Rounding.abs(sum) > uint256(OptionBook.MAX_LOTS)) {
+                revert Trade_SizeBounds(sum * int256(lot), uint256(OptionBook.MAX_LOTS) * lot);
+            }
+            int256 change = _longOf(left) + _longOf(sum) - _longOf(entry.lots) - _longOf(taken.lots);
+            OptionList.save(_accounts[account], account, instrument, entry, left, lot);
+            OptionList.save(_accounts[liquidatorAccount], liquidatorAccount, instrument, taken, sum, lot);
+            _saveInterest(instrument, change * int256(lot), type(uint256).max);
         }
-        int256 change = _longOf(entry.lots - lots) + _longOf(sum) - _longOf(entry.lots) - _longOf(taken.lots);
-        OptionList.save(_accounts[account], account, instrument, entry, entry.lots - lots, lot);
-        OptionList.save(_accounts[liquidatorAccount], liquidatorAccount, instrument, taken, sum, lot);
-        _saveInterest(instrument, change * int256(lot), type(uint256).max);
     }
 }

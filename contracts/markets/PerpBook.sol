@@ -75,8 +75,14 @@ abstract contract PerpBook is Touched {
         internal
         returns (int256 sizeBefore, int256 sizeAfter)
     {
-        Account storage a = _accounts[account];
-        LinearBook.Entry memory entry = LinearBook.find(a, book.instrument);
+        return _trade(book, account, LinearBook.find(_accounts[account], book.instrument), change, price);
+    }
+
+    /// @param entry The account's, as `LinearBook.find` gives it.
+    function _trade(Book memory book, uint256 account, LinearBook.Entry memory entry, int256 change, uint256 price)
+        internal
+        returns (int256 sizeBefore, int256 sizeAfter)
+    {
         sizeBefore = entry.size;
         sizeAfter = sizeBefore + change;
         if (sizeAfter != int96(sizeAfter)) {
@@ -93,7 +99,7 @@ abstract contract PerpBook is Touched {
         entry.size = int96(sizeAfter);
         int256 cost = Perpetual.cost(book.hot, sizeAfter);
         _putBack(book, entry, worth - realised - Perpetual.product(sizeAfter, int256(price) - cost));
-        LinearBook.save(a, account, entry);
+        LinearBook.save(_accounts[account], account, entry);
         if (realised != 0) _realise(book, account, realised);
     }
 

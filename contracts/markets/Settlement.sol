@@ -159,7 +159,7 @@ contract Settlement is ISettling, IExpirySettlement, PerpBook {
             if (!_isFixed(series)) continue;
             Book memory book = _openClaims(instrument);
             book.mark = _priceOf(series);
-            _trade(book, account, -int256(entry.size), book.mark);
+            _trade(book, account, entry, -int256(entry.size), book.mark);
             _settleClaim(book, account);
             _closeBook(book);
         }

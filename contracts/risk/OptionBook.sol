@@ -30,18 +30,18 @@ library OptionBook {
     uint256 private constant COUNT_SHIFT = 22;
 
     function seriesAt(uint256 seriesWord, uint256 slot) internal pure returns (uint32) {
-        return uint32((seriesWord >> (32 * slot)) & SERIES_MASK);
+        return uint32((seriesWord >> (slot << 5)) & SERIES_MASK);
     }
 
     /// @notice Entries of the series in a slot.
     function countAt(uint256 seriesWord, uint256 slot) internal pure returns (uint256) {
-        return uint32(seriesWord >> (32 * slot)) >> COUNT_SHIFT;
+        return uint32(seriesWord >> (slot << 5)) >> COUNT_SHIFT;
     }
 
     /// @notice The series word with a slot of that series and count; a count of zero frees it.
     function withSlot(uint256 seriesWord, uint256 slot, uint256 series, uint256 count) internal pure returns (uint256) {
         uint256 lane = count == 0 ? 0 : series | (count << COUNT_SHIFT);
-        return (seriesWord & ~(uint256(type(uint32).max) << (32 * slot))) | (lane << (32 * slot));
+        return (seriesWord & ~(uint256(type(uint32).max) << (slot << 5))) | (lane << (slot << 5));
     }
 
     /// @notice Whether any entry of a list is short.
@@ -68,7 +68,7 @@ library OptionBook {
     }
 
     function entryAt(uint256 word, uint256 index) internal pure returns (uint256) {
-        return uint64(word >> (64 * (index & 3)));
+        return uint64(word >> ((index & 3) << 6));
     }
 
     function lotsOf(uint256 entry) internal pure returns (int256) {

@@ -13,7 +13,7 @@ from ballast.bench.lending import Step
 from ballast.chain.instruments import expiry_label
 from ballast.chain.local import LocalChain
 
-__all__ = ["OPTIONS_HELD", "measure_portfolio", "published_derive"]
+__all__ = ["OPTIONS_HELD", "double_scenarios", "measure_portfolio", "published_derive"]
 
 #: Options that ``health.portfolio`` is measured with.
 OPTIONS_HELD: Final = (0, 1, 4, 8, 16, 32, 64)
@@ -59,7 +59,7 @@ def measure_portfolio(local: LocalChain, view_gas: ViewGas) -> list[Step]:
     steps.append(Step("fill.portfolio", filled, n=OPTIONS_HELD[-1], k=rows))
     withdrawn = int(local.withdraw(holder, "USDC", 10)["gasUsed"])
     steps.append(Step("withdraw.portfolio", withdrawn, n=OPTIONS_HELD[-1], k=rows))
-    _double_scenarios(local)
+    double_scenarios(local)
     steps.append(Step("health.portfolio", view_gas(house.health(holder), owner), n=OPTIONS_HELD[-1], k=2 * rows))
     return steps
 
@@ -124,7 +124,7 @@ def _buy(local: LocalChain, maker: int, holder: int, name: str, turn: int) -> in
     return int(local.fill(maker, holder, name, lot if turn % 2 == 0 else f"-{lot}")["gasUsed"])
 
 
-def _double_scenarios(local: LocalChain) -> None:
+def double_scenarios(local: LocalChain) -> None:
     """Activates the table that holds with each row twice, and the arrays under it."""
     book = local.protocol.contract("ScenarioBook").functions
     tail, power, underlyings, weights, spot, vol, floors, *_ = book.table().call()[1]
