@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -82,6 +82,11 @@ def planted(*mutants: Mutant) -> Iterator[None]:
 
 @contextmanager
 def mutant_chain(*mutants: Mutant) -> Iterator[LocalChain]:
-    """The chain of ``ballast_chain``, its clock held at the same time, with the mutants deployed."""
-    with planted(*mutants), LocalChain(held_at=START) as chain:
+    """The chain of ``ballast_chain``, its clock held at the same time, with the mutants deployed.
+
+    They are planted while it is deployed and no longer: another chain that starts meanwhile has none.
+    """
+    with ExitStack() as stack:
+        with planted(*mutants):
+            chain = stack.enter_context(LocalChain(held_at=START))
         yield chain

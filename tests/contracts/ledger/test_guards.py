@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from web3.contract import Contract
 
+from ballast.chain.artifacts import artifact
 from ballast.chain.local import LocalChain, Number
 from ballast.units import account_id, from_wad
 from tests.contracts.ledger.tools import (
@@ -379,3 +380,11 @@ def test_unsettled_profit__on__leaves_with_less_than_was_brought(chain: LocalCha
 def test_unsettled_profit__off__leaves_with_lenders_money() -> None:
     with mutant_chain(PROFIT_CREDITED) as chain:
         assert borrow_against_own_profit(chain) > 50_000 * WAD
+
+
+def test_mutant_chain__while_it_is_open__others_get_what_is_built() -> None:
+    genuine = artifact("Trading")
+    with mutant_chain(BUDGET_OFF) as chain:
+        assert artifact("Trading") == genuine
+        address = chain.deployment.contracts["Trading"]
+        assert chain.w3.eth.get_code(address) != b""
