@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import click
@@ -34,6 +34,7 @@ from tests.support.crowd import Crowd
 __all__ = ["DifferenceError", "main", "require_parity"]
 
 _EACH = 100
+_LINE_EVERY = 1_000
 _SELECTOR = "health(uint256)"
 _TYPES = ["int256", "uint256", "uint256"]
 
@@ -72,6 +73,21 @@ def _timed(console: Console, what: str, accounts: int) -> Iterator[None]:
     console.print(f"{what}: {accounts} accounts, no difference ({time.monotonic() - begun:.0f} s)", highlight=False)
 
 
+@contextmanager
+def _opening(console: Console, total: int) -> Iterator[Callable[[], None]]:
+    """What to call once an account: a bar on a terminal, elsewhere a line for every thousand."""
+    with Progress(console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("accounts", total=total)
+
+        def opened() -> None:
+            bar.advance(task)
+            done = int(bar.tasks[task].completed)
+            if not console.is_terminal and done % _LINE_EVERY == 0:
+                console.print(f"{done} of {total} accounts are open", highlight=False)
+
+        yield opened
+
+
 def _composition(state: LedgerState) -> str:
     models = Counter(account.model for account in state.accounts.values())
     kinds = [{kind_of(number) for number in held.positions} for held in state.accounts.values()]
@@ -87,9 +103,8 @@ def _run(console: Console, accounts: int, moves: int, seed: int) -> int:
         each = min(_EACH, accounts)
         crowd = Crowd(chain, random.Random(seed), -(-accounts // each), each)
         crowd.list_all()
-        with Progress(console=console) as bar:
-            task = bar.add_task("accounts", total=crowd.owners * crowd.each)
-            crowd.populate(lambda: bar.advance(task))
+        with _opening(console, crowd.owners * crowd.each) as opened:
+            crowd.populate(opened)
         state = require_parity(chain, index)
         console.print(_composition(state), highlight=False)
         for turn in range(moves):
