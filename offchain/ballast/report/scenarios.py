@@ -17,6 +17,8 @@ from ballast.report.page import chart_section, document, table_sections, write_p
 __all__ = ["write_scenarios_page"]
 
 _ROW_HEIGHT = 22
+_FLOOR_HEAD = ("underlying", "up", "down", "vol up", "vol down")
+_NO_FLOORS = "The table names none: it is enforced with those of the network's parameters."
 #: Falls red, rises blue, no move white: told apart by the colour-blind too.
 _SCALE = [[0.0, "#b91c1c"], [0.5, "#ffffff"], [1.0, "#1d4ed8"]]
 
@@ -28,7 +30,7 @@ def write_scenarios_page(path: Path, table: ScenarioTable, title: str, subtitle:
         *table_sections(
             [
                 Table("Weights", ("scenario", "weight"), tuple(zip(table.names, map(str, table.weights), strict=True))),
-                Table("Floors", ("underlying", "up", "down", "vol up", "vol down"), _floors(table)),
+                Table("Floors", _FLOOR_HEAD, _floors(table), note="" if table.floors else _NO_FLOORS),
             ]
         ),
     ]

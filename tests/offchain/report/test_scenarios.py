@@ -31,12 +31,15 @@ def test_write__page__stands_alone_with_every_number(table: ScenarioTable, tmp_p
     for words in ("A &lt;table&gt;", "of &amp; for tests", "-42.3%", "+90%", "(x0.35)", "-25%", "2022-11-09"):
         assert words in body
     assert "<b>first</b>" not in body
+    assert "The table names none" not in body
 
 
 def test_write__no_floors_and_no_moves__still_a_page(table: ScenarioTable, tmp_path: Path) -> None:
     still = tuple((Decimal(0),) * 3 for _ in range(table.rows))
     flat = replace(table, spot=still, vol=still, floors={})
-    assert "0%" in write_scenarios_page(tmp_path / "page.html", flat, "", "").read_text()
+    page = write_scenarios_page(tmp_path / "page.html", flat, "", "").read_text()
+    assert "0%" in page
+    assert "The table names none" in page
 
 
 def test_write__place_that_cannot_be_written__is_refused(table: ScenarioTable, tmp_path: Path) -> None:
