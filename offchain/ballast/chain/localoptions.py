@@ -16,12 +16,12 @@ from ballast.errors import ContractError, UsageError
 if TYPE_CHECKING:
     from ballast.chain.local import LocalChain, Number
 
-__all__ = ["LocalOptions"]
+__all__ = ["ALL_STRIKES", "LocalOptions"]
 
 _E12 = 10**12
 _YEAR = 365 * 86_400
 #: Strikes of a refresh that takes all of them.
-_ALL = 2**256 - 1
+ALL_STRIKES = 2**256 - 1
 
 
 class LocalOptions:
@@ -117,7 +117,7 @@ class LocalOptions:
         signature = sign_surface(surface, key, chain.deployment.chain_id, self.surfaces.address)
         return chain.send(self.surfaces.functions.submit(surface.as_tuple(), [signature]), chain.governor)
 
-    def refresh(self, symbol: str, expiry: str | int, first: int = 0, count: int = _ALL) -> TxReceipt:
+    def refresh(self, symbol: str, expiry: str | int, first: int = 0, count: int = ALL_STRIKES) -> TxReceipt:
         """Prices strikes of an expiry under the table that holds."""
         call = self._chain.protocol.house.functions.refreshStrikes(self._asset(symbol), _seconds(expiry), first, count)
         return self._chain.send(call, self._chain.governor, gas=15_000_000)

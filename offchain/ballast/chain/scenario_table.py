@@ -33,6 +33,17 @@ UNIT = 8000
 E4 = 10**4
 ROW_MULTIPLE = 16
 MAX_ROWS = 64
+#: Least and most, both allowed, as in contracts/risk/ScenarioBounds.sol.
+WEIGHTS = (Decimal("0.0001"), Decimal(2))
+SPOT_MOVES = (Decimal("-0.9"), Decimal(6))
+VOL_MOVES = (Decimal("-0.95"), Decimal(6))
+TERM_POWERS = (Decimal(0), Decimal(1))
+FLOOR_MOVES = {
+    "up": (Decimal("0.05"), Decimal(1)),
+    "down": (Decimal("-0.7"), Decimal("-0.05")),
+    "vol_up": (Decimal(0), Decimal(2)),
+    "vol_down": (Decimal("-0.8"), Decimal(0)),
+}
 #: A name travels as bytes32 that ends with a zero.
 NAME_BYTES = 31
 #: Our name of each move of the floor, and the contract's.
@@ -56,7 +67,7 @@ class ScenarioTable:
     ``spot[s][c]`` and ``vol[s][c]`` are the moves of underlying ``underlyings[c]`` in scenario ``s``, as parts.
     ``weights`` multiply losses, ``tail`` is how many of the largest losses are averaged, ``vol_term_power`` the power
     of the tenor scaling. ``floors`` has an entry for some of the underlyings, or is empty. ``version`` is the file's or
-    the chain's. ``UsageError`` where the shape is not right; it names the field.
+    the chain's. ``UsageError`` where the shape is not right or a number is out of bounds; it names the field.
     """
 
     version: int
@@ -78,19 +89,21 @@ class ScenarioTable:
         if not 1 <= self.tail <= rows:
             raise UsageError(f"tail: is {self.tail}; give 1 to the number of scenarios, {rows}")
         for s in range(rows):
-            if self.weights[s] <= 0:
-                raise UsageError(f"scenarios[{s}].weight: is {self.weights[s]}; give more than 0")
+            _require_between(f"scenarios[{s}].weight", self.weights[s], WEIGHTS)
             for field, moves in (("spot", self.spot[s]), ("vol", self.vol[s])):
                 if len(moves) != columns:
                     raise UsageError(
                         f"scenarios[{s}].{field}: {len(moves)} numbers; give one for each of the {columns} underlyings"
                     )
-            for c, move in enumerate(self.spot[s]):
-                if move <= -1:
-                    raise UsageError(f"scenarios[{s}].spot[{c}]: is {move}; give more than -1, which is -100%")
-        for name in self.floors:
+            for c in range(columns):
+                _require_between(f"scenarios[{s}].spot[{c}]", self.spot[s][c], SPOT_MOVES)
+                _require_between(f"scenarios[{s}].vol[{c}]", self.vol[s][c], VOL_MOVES)
+        _require_between("vol_term_power", self.vol_term_power, TERM_POWERS)
+        for name, floor_moves in self.floors.items():
             if name not in self.underlyings:
                 raise UsageError(f"floors.{name}: no such underlying; there are {', '.join(self.underlyings)}")
+            for edge, bounds in FLOOR_MOVES.items():
+                _require_between(f"floors.{name}.{edge}", getattr(floor_moves, edge), bounds)
 
     @property
     def rows(self) -> int:
@@ -174,6 +187,12 @@ def percent(move: Decimal) -> str:
     """A move as people read it, exact."""
     shown = f"{(move * 100).normalize():+f}" if move else "0"
     return f"{shown}%"
+
+
+def _require_between(where: str, value: Decimal, bounds: tuple[Decimal, Decimal]) -> None:
+    least, most = bounds
+    if not least <= value <= most:
+        raise UsageError(f"{where}: is {value}; the chain takes {least:f} to {most:f}")
 
 
 def _on_grid(where: str, value: Decimal, unit: int, offset: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -12,10 +12,14 @@ import click
 from rich.table import Table
 
 from ballast import units
+from ballast.chain.instruments import expiry_label
+from ballast.chain.localoptions import ALL_STRIKES
 from ballast.chain.managed import Sent, send, send_managed
+from ballast.chain.protocol import Protocol
 from ballast.chain.scenario_book import Proposal, ScenarioBook
 from ballast.chain.scenario_file import read_scenarios, scenarios_json
 from ballast.chain.scenario_table import ScenarioTable, percent
+from ballast.chain.signers import Signer
 from ballast.commands.options import (
     account_options,
     deployment_option,
@@ -24,6 +28,7 @@ from ballast.commands.options import (
     open_signer,
     print_json,
     rpc_option,
+    stderr_console,
     stdout_console,
 )
 from ballast.errors import ContractError, TransactionError, UsageError
@@ -287,7 +292,9 @@ def _report_sent(book: ScenarioBook, sent: Sent, version: int, as_json: bool) ->
 def activate(
     rpc: str | None, deployment: Path | None, account: str | None, passphrase_file: Path | None, as_json: bool
 ) -> None:
-    """Lets the proposed table hold; anybody may, once its time has come and every live expiry has arrays of it.
+    """Lets the proposed table hold; anybody may, once its time has come.
+
+    Every expiry that has arrays of the table that holds is priced under the proposed one first, a transaction each.
 
     \b
     Example:
@@ -302,16 +309,33 @@ def activate(
     try:
         book.contract.functions.activate().call({}, "pending")
     except ContractError as error:
-        if error.name != "Scenario_NotReady":
+        if error.name == "Scenario_NotReady":
+            raise TransactionError(
+                f"version {version} is not ready; it can be activated from {_time(ready_at)} on"
+            ) from None
+        if error.name != "Scenario_ArraysMissing":
             raise
-        raise TransactionError(
-            f"version {version} is not ready; it can be activated from {_time(ready_at)} on"
-        ) from None
     signer = open_signer(account, passphrase_file, protocol.deployment.chain_id)
     if signer is None:
         raise UsageError("account: activate needs --account, a keystore file or alias; anybody's will do")
+    priced = list(_price_missing(protocol, signer, version))
     tx = send(protocol.w3, signer, "activate", book.address, book.contract.encode_abi("activate"))
     if as_json:
-        print_json({"action": "activated", "version": version, "transaction": tx})
+        print_json({"action": "activated", "version": version, "priced": priced, "transaction": tx})
     else:
         click.echo(f"version {version} holds")
+
+
+def _price_missing(protocol: Protocol, signer: Signer, version: int) -> Iterator[str]:
+    """Prices what has no arrays under the proposed table yet, and names each expiry that is done."""
+    names = {number: name for name, number in protocol.deployment.underlyings.items()}
+    arrays, console = protocol.contract("RiskArrays"), stderr_console()
+    while True:
+        missing, asset, expiry = arrays.functions.firstMissing(version).call()
+        if not missing:
+            return
+        label = f"{names[asset]}-{expiry_label(expiry)}"
+        data = arrays.encode_abi("refreshProposed", [asset, expiry, 0, ALL_STRIKES])
+        send(protocol.w3, signer, f"refreshProposed of {label}", arrays.address, data)
+        console.print(f"{label} is priced under version {version}")
+        yield label

@@ -102,7 +102,7 @@ def random_series(source: random.Random, rows: int, now: int, strikes: int = 30,
             entries=tuple(entry() for _ in range(FLOOR_ROWS + rows)),
         )
 
-    age = source.choice([0, 10, 599, 5_000, 90_000])
+    age = source.choice([0, 10, 599, 600, 601, 5_000, 90_000])
     return Series(
         spot=int(forward * source.uniform(0.95, 1.05)),
         forward=forward,

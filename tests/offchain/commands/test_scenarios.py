@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from ballast.chain.deployment import Deployment
+from ballast.chain.instruments import expiry_of_label, series_of
 from ballast.chain.local import LocalChain
 from ballast.chain.params import known_networks
 from ballast.chain.signers import anvil_accounts
@@ -189,6 +190,24 @@ def test_publish__then_activate__the_new_table_holds(
     assert "nothing is proposed" in ran.complaints[0]
 
 
+def test_activate__expiries_with_arrays__are_priced_under_it_first(
+    ballast: Ballast, chain: LocalChain, options: tuple[str, ...], write: Write
+) -> None:
+    for symbol, spot in (("ETH", 3_000), ("BTC", 60_000)):
+        chain.options.list_strikes(symbol, "26MAR27", [spot, 2 * spot])
+        chain.options.set_surface(symbol, "26MAR27")
+        chain.options.refresh(symbol, "26MAR27")
+    chain.options.list_strikes("SOL", "26MAR27", [150])  # nobody has priced it
+    assert ballast("scenarios", "publish", write(scaled("0.9")), *options).code == 0
+    ran = ballast("scenarios", "activate", "--json", *options)
+    assert (ran.code, ran.json["version"], ran.json["priced"]) == (0, 2, ["BTC-26MAR27", "ETH-26MAR27"])
+    assert "ETH-26MAR27 is priced under version 2" in " ".join(ran.complaints)
+    book, arrays = (chain.protocol.contract(name).functions for name in ("ScenarioBook", "RiskArrays"))
+    assert book.active().call()[0] == 2
+    series = [series_of(chain.deployment.underlyings[name], expiry_of_label("26MAR27")) for name in ("BTC", "ETH")]
+    assert all(int(pointer, 16) for pointer in arrays.pointersOf(series, 2).call())
+
+
 def test_activate__too_early__says_from_when_on(
     ballast: Ballast, chain: LocalChain, options: tuple[str, ...], write: Write
 ) -> None:
@@ -246,7 +265,7 @@ BAD: dict[str, tuple[Any, str]] = {
     "rows": (changed("scenarios", FIRST["scenarios"][:17]), "scenarios: 17 of them; give a multiple of 16"),
     "NaN": (changed("scenarios", 2, "vol", [0, float("nan"), 0]), "scenarios[2].vol[1]: nan is no finite number"),
     "unknown field": (changed("colour", "red"), "colour: Extra inputs are not permitted"),
-    "no weight": (zero_weight(), "scenarios[2].weight: is 0; give more than 0"),
+    "no weight": (zero_weight(), "scenarios[2].weight: is 0; the chain takes 0.0001 to 2"),
     "off grid": (
         changed("scenarios", 2, "spot", ["0.11901", 0, 0]),
         "scenarios[2].spot[0] (2020-03-13 (SOL as ETH) rebound, BTC): 0.11901 is not a multiple of 1/8000;"
@@ -270,7 +289,7 @@ BAD: dict[str, tuple[Any, str]] = {
     ),
     "beyond the contract's bound": (
         changed("scenarios", 30, {**FIRST["scenarios"][30], "vol": ["-0.96", 0, 0]}),
-        "the contract refuses it: Scenario_Vol(row=30, column=0, move=320, bound=400)",
+        "scenarios[30].vol[0]: is -0.96; the chain takes -0.95 to 6",
     ),
     "not JSON": ("{", "not JSON"),
 }
