@@ -85,9 +85,12 @@ class Deployment(BaseModel):
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Replaces ``path`` by a synced file with this text."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    """Replaces ``path`` by a synced file with this text; ``UsageError`` where there can be none."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written ({error.strerror}); give another place") from None
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)

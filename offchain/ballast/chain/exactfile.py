@@ -53,15 +53,30 @@ class Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class _TwiceError(Exception):
+    """A name that an object has twice."""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise _TwiceError(name)
+        found[name] = value
+    return found
+
+
 def read_exact(path: str | Path, model: type[_M], kind: str) -> _M:
     """The content of a file; ``UsageError`` says what is wrong with it and where. ``kind`` names what it should be."""
     path = Path(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"), parse_float=_exact)
+        content = json.loads(path.read_text(encoding="utf-8"), parse_float=_exact, object_pairs_hook=_once)
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file; give a {kind}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: cannot be read ({error}); give a {kind}") from None
+    except _TwiceError as error:
+        raise UsageError(f"{path}: {error} is there twice in one object; name it once") from None
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: not JSON ({error}); give a {kind}") from None
     try:

@@ -129,9 +129,12 @@ class Journal:
 
     def _take_lock(self) -> None:
         assert self.path is not None
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         lock = self.path.with_suffix(".lock")
-        self._file = lock.open("w")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = lock.open("w")
+        except OSError as error:
+            raise UsageError(f"{lock}: cannot be written ({error.strerror}); give another place") from None
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

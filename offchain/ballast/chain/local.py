@@ -257,7 +257,7 @@ class LocalChain(LocalNode):
         return self.send(self.protocol.house.functions.fundInsurance(amount_units), self.governor)
 
     def choose_model(self, account: int, model: int) -> TxReceipt:
-        """Sets an account's margin model: 0 STANDARD, 1 PORTFOLIO."""
+        """Sets an account's margin model: 0 STANDARD, 1 PORTFOLIO, 2 ISOLATED."""
         return self.send(self.protocol.house.functions.setMarginModel(account, model), self.key_of(account).address)
 
     # ------------------------------------------------------------ trading

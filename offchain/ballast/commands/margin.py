@@ -56,7 +56,7 @@ def command(
     models = FileModels(prices, table, terms, NetworkParams.load("local"))
     try:
         found = models.margin(held, chosen)
-    except (PortfolioError, UsageError) as error:
+    except (PortfolioError, UsageError, OverflowError) as error:
         where = market if str(error).startswith("underlyings.") else portfolio
         raise UsageError(f"{where}: {error}") from None
     if as_json:

@@ -27,6 +27,7 @@ from ballast.units import decimal_of, from_wad
 __all__ = ["command"]
 
 _FILE = click.Path(path_type=Path)
+_MOST = Decimal(10) ** 9
 
 
 class _Size(click.ParamType):
@@ -39,8 +40,8 @@ class _Size(click.ParamType):
             size = decimal_of(value)
         except UsageError as error:
             self.fail(str(error), param, ctx)
-        if size <= 0:
-            self.fail(f"{value} is no size; give more than 0", param, ctx)
+        if not 0 < size <= _MOST:
+            self.fail(f"{value} is no size; give more than 0, at most {_MOST:f}", param, ctx)
         return size
 
 

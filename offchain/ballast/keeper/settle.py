@@ -29,6 +29,7 @@ __all__ = ["SettleDuty", "largest_losses", "recovered"]
 
 #: Services of one block: the rest waits for the next.
 _AT_ONCE = 8
+_LAST_RESORT = "what rounds cannot fix, the governor can, a day after the expiry (setPriceByGovernor)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ class SettleDuty:
         try:
             data = self._prices.call_data(asset, expiry)
         except (StaleDataError, ContractError) as error:
-            return Decision("fix_price", subject, "skip", str(error))
+            return Decision("fix_price", subject, "skip", f"{error}; {_LAST_RESORT}")
         return _Want("fix_price", subject, self._prices.contract.address, data, "expired, and has no settlement price")
 
 

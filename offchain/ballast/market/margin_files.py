@@ -28,6 +28,8 @@ __all__ = [
 
 _Positive = Annotated[Number, Field(gt=0)]
 _Part = Annotated[Number, Field(ge=0)]
+#: What the chain can price: marks have nine decimals, an oracle's answer is below 2^90.
+_Price = Annotated[Number, Field(ge=Decimal("1e-9"), le=Decimal(10) ** 9)]
 
 
 def _time(value: Any) -> datetime:
@@ -67,16 +69,16 @@ class SviEntry(Entry):
 class ExpiryEntry(Entry):
     """One expiry: ``forward`` in USDC."""
 
-    forward: _Positive
+    forward: _Price
     svi: SviEntry | None = None
 
 
 class UnderlyingEntry(Entry):
     """One underlying: ``spot`` in USD, ``perp_mark`` in USDC, expiries by their labels."""
 
-    spot: _Positive
+    spot: _Price
     confidence: Annotated[Number, Field(ge=0, le=1)] = Decimal(1)
-    perp_mark: _Positive | None = None
+    perp_mark: _Price | None = None
     expiries: dict[str, ExpiryEntry] = Field(default_factory=dict)
 
 
@@ -84,7 +86,7 @@ class MarketFile(Entry):
     """Prices at one time. ``quote_price`` is the USD price of USDC; ``spot`` is in USD, everything else in USDC."""
 
     time: Time
-    quote_price: _Positive
+    quote_price: _Price
     underlyings: dict[str, UnderlyingEntry]
 
 

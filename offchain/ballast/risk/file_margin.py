@@ -17,6 +17,7 @@ from ballast.chain.scenario_table import ScenarioTable
 from ballast.errors import UsageError
 from ballast.market.margin_files import MarketFile, ParamsFile, PortfolioFile, SviEntry, UnderlyingEntry
 from ballast.risk.arrays import Market, Moves, Series, price_strike
+from ballast.risk.file_limits import require_no_arbitrage, require_room
 from ballast.risk.portfolio import Contingency, Factors, FloorMoves, Holdings, PortfolioMargin, Rows, evaluate
 from ballast.risk.svi import Slice
 from ballast.units import E6, WAD, from_wad, to_units_nearest
@@ -93,6 +94,7 @@ class FileMargin:
         self.arrays: dict[int, Series] = {}
         self.markets: dict[int, Market] = {}
         self.options = self._options()
+        require_room(self.tokens, self.linears, self.options)
 
     def margin(self) -> PortfolioMargin:
         """What the PORTFOLIO model asks for."""
@@ -228,6 +230,7 @@ class FileMargin:
         if entry.svi is None:
             raise UsageError(f"underlyings.{underlying}.expiries.{label}.svi: missing; an option of it is held")
         forward = _wad(entry.forward)
+        require_no_arbitrage(f"underlyings.{underlying}.expiries.{label}.svi", entry.svi, entry.forward, strikes)
         market = self.markets[series] = Market(forward, forward, expiry - self._now, lot, _slice(entry.svi))
         moves = self._moves(underlying, market.remaining)
         return Series(

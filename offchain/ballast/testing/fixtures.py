@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ballast.errors import UsageError
 from ballast.testing.accounts import Counterparties, Trader, open_account
 from ballast.testing.invariants import Invariants
 from ballast.testing.market import Market
@@ -59,6 +60,8 @@ def invariants(request: pytest.FixtureRequest, ballast_chain: LocalChain) -> Ite
     """On a snapshot of the fresh deployment; checks at teardown, then goes back to the snapshot."""
     marker = request.node.get_closest_marker("ballast")
     options: dict[str, Any] = marker.kwargs if marker else {}
+    if unknown := options.keys() - {"check", "skip"}:
+        raise UsageError(f"marker ballast: {', '.join(sorted(unknown))} is unknown; it takes check and skip")
     snapshot = ballast_chain.snapshot()
     checker = Invariants(ballast_chain, set(options.get("skip", ())), options.get("check", True))
     try:
@@ -91,7 +94,8 @@ def counterparties(ballast_chain: LocalChain, protocol: Protocol) -> Counterpart
 def make_account(ballast_chain: LocalChain, counterparties: Counterparties) -> Callable[..., Trader]:
     """``make_account(collateral={"ETH": "10", "USDC": "-5000"}, positions={"ETH-PERP": "-10"})``: a new account.
 
-    Negative collateral is borrowed, positions are traded at mark with a market maker. ``name`` fixes the key.
+    Negative collateral is borrowed, positions are traded at mark with a market maker, under ``model``: ``"STANDARD"``,
+    ``"PORTFOLIO"`` or ``"ISOLATED"``. ``name`` fixes the key.
     """
     numbers = itertools.count(1)
 
@@ -99,11 +103,24 @@ def make_account(ballast_chain: LocalChain, counterparties: Counterparties) -> C
         collateral: Mapping[str, Number] | None = None,
         positions: Mapping[str, Number] | None = None,
         name: str | None = None,
+        model: str = "STANDARD",
     ) -> Trader:
+        number = _model_number(model)
         trader = Trader(ballast_chain, name or f"trader {next(numbers)}", counterparties)
+        if number:
+            ballast_chain.choose_model(trader.account, number)
         return open_account(trader, counterparties, collateral or {}, positions or {})
 
     return make
+
+
+def _model_number(name: str) -> int:
+    from ballast.risk.margin import MODEL_NAMES
+
+    numbers = {model: number for number, model in MODEL_NAMES.items()}
+    if name not in numbers:
+        raise UsageError(f"model {name!r}: unknown; there are {', '.join(numbers)}")
+    return numbers[name]
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ballast.errors import UsageError
+
 if TYPE_CHECKING:
     from ballast.chain.local import LocalChain
     from ballast.checks import Result
@@ -16,12 +18,18 @@ class Invariants:
 
     def __init__(self, chain: LocalChain, skipped: set[str], enabled: bool) -> None:
         self._chain = chain
-        self._skipped = set(skipped)
+        self._skipped: set[str] = set()
+        self.skip(*skipped)
         self._since = chain.w3.eth.block_number + 1
         self.enabled = enabled
 
     def skip(self, *numbers: str) -> None:
-        """Not to be checked in this test: ``invariants.skip("I5")``."""
+        """Not to be checked in this test: ``invariants.skip("I5")``; ``UsageError`` where there is no such number."""
+        from ballast.checks import INVARIANTS
+
+        for number in numbers:
+            if number not in INVARIANTS:
+                raise UsageError(f"invariant {number}: unknown; there are {', '.join(INVARIANTS)}")
         self._skipped.update(numbers)
 
     def results(self) -> dict[str, Result]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ballast.chain.deployment import Deployment
+from ballast.chain.deployment import Deployment, write_atomically
 from ballast.chain.local import LocalChain
 from ballast.errors import UsageError
 
@@ -67,3 +67,9 @@ def test_load__unknown_field__is_named(chain: LocalChain, tmp_path: Path) -> Non
     path.write_text(json.dumps(chain.deployment.model_dump() | {"extra": 1}))
     with pytest.raises(UsageError, match="extra"):
         Deployment.load(path)
+
+
+def test_write_atomically__place_that_cannot_be_written__is_refused(tmp_path: Path) -> None:
+    (tmp_path / "occupied").write_text("")
+    with pytest.raises(UsageError, match=r"file\.json: cannot be written \(.*\); give another place"):
+        write_atomically(tmp_path / "occupied" / "file.json", "")

@@ -217,6 +217,8 @@ def test_margin__of_an_account_on_chain__is_the_contracts(margin: Callable[..., 
 
 # ------------------------------------------------------------------ bad input
 
+STEEP = {"a": 0, "b": 2, "rho": 0, "m": "0.5", "sigma": "0.001"}
+
 
 @pytest.mark.parametrize(
     ("which", "path", "value", "says"),
@@ -236,6 +238,18 @@ def test_margin__of_an_account_on_chain__is_the_contracts(margin: Callable[..., 
         ("market", ("underlyings", "ETH", "perp_mark"), None, "no underlyings.ETH.perp_mark"),
         ("market", ("underlyings", "ETH", "expiries", "26MAR27", "svi"), None, "expiries.26MAR27.svi: missing"),
         ("market", ("underlyings", "ETH", "expiries", "26MAR27", "svi", "rho"), 1, "svi.rho"),
+        ("market", ("underlyings", "ETH", "expiries", "26MAR27", "svi", "a"), -1, "svi: total variance at"),
+        ("market", ("underlyings", "ETH", "expiries", "26MAR27", "svi"), STEEP, "svi: butterfly arbitrage at"),
+        ("market", ("underlyings", "ETH", "spot"), "1e-30", "market.json: underlyings.ETH.spot"),
+        ("market", ("underlyings", "ETH", "spot"), "1e20", "market.json: underlyings.ETH.spot"),
+        (
+            "portfolio",
+            ("positions", "ETH-PERP"),
+            "4e10",
+            "positions.ETH-PERP: too large; a size is at most 39614081257",
+        ),
+        ("portfolio", ("collateral", "ETH"), "1e29", "portfolio.json: collateral.ETH: too large"),
+        ("scenarios", ("scenarios", 0, "weight"), 3, "scenarios[0].weight: is 3; the chain takes 0.0001 to 2"),
         ("scenarios", ("underlyings",), ["BTC", "SOL"], "no column for ETH; there are BTC, SOL"),
         ("scenarios", ("tail",), 17, "scenarios.json: tail"),
         ("params", ("phi_mm",), 0, "params.json: phi_mm"),
@@ -253,3 +267,15 @@ def test_margin__bad_input__is_one_line(
 
 def test_margin__file_that_is_not_there__is_one_line(shell: Shell) -> None:
     assert "no such file; give a portfolio.json" in shell.refuses("margin", "a.json", "b.json", "c.json")
+
+
+def test_margin__more_than_an_account_holds__is_one_line(margin: Callable[..., Any]) -> None:
+    many = {f"ETH-26MAR27-{3_000 + i}-C": "1" for i in range(65)}
+    line = margin({"collateral": {}, "positions": many}, MARKET, scenarios(), PLAIN, refused=True)
+    assert "positions: 65 options; an account holds at most 64" in line
+
+
+def test_margin__name_that_is_there_twice__is_one_line(shell: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "portfolio.json"
+    path.write_text('{"collateral": {"USDC": "1", "USDC": "5"}}')
+    assert "USDC is there twice in one object; name it once" in shell.refuses("margin", path, "b.json", "c.json")

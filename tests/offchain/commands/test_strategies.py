@@ -92,7 +92,8 @@ def test_strategies__parameters_of_a_file__are_used(shell: Shell, tmp_path: Path
     [
         (("--underlying", "DOGE"), "market.json: underlyings.DOGE: missing; there are BTC, ETH, SOL"),
         (("--underlying", "BTC"), "--other BTC: the same as --underlying"),
-        (("--size", "0"), "0 is no size; give more than 0"),
+        (("--size", "0"), "0 is no size; give more than 0, at most 1000000000"),
+        (("--size", "1e30"), "1e30 is no size; give more than 0, at most 1000000000"),
         (("--size", "x"), "not a decimal number"),
         (("--params", "none.json"), "none.json: no such file"),
     ],
