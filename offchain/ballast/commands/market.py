@@ -19,6 +19,7 @@ from ballast.commands.options import (
     stderr_console,
     stdout_console,
 )
+from ballast.config import load_settings
 from ballast.errors import UsageError
 from ballast.market.chain_csv import read_chain
 from ballast.market.deployed import ExpiryRead, read_market_at
@@ -60,8 +61,10 @@ def snapshot(rpc: str | None, deployment: Path | None, chain_csv: Path | None, o
       ballast market snapshot --rpc http://127.0.0.1:8545 --out market.json
       ballast market snapshot --chain-csv chain.csv --out market.json
     """
+    if rpc is None and chain_csv is None:
+        rpc = load_settings().rpc
     if (rpc is None) == (chain_csv is None):
-        raise UsageError("market snapshot: give one source, --rpc URL or --chain-csv CSV")
+        raise UsageError("market snapshot: give one source, --rpc URL (or BALLAST_RPC) or --chain-csv CSV")
     if chain_csv is not None:
         if deployment is not None:
             raise UsageError("market snapshot: --deployment goes with --rpc, not with --chain-csv")

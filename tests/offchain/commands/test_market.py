@@ -309,7 +309,7 @@ def test_snapshot__stale_price__is_one_line_and_writes_nothing(
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ((), "give one source, --rpc URL or --chain-csv CSV"),
+        ((), "give one source, --rpc URL (or BALLAST_RPC) or --chain-csv CSV"),
         (("--rpc", "http://127.0.0.1:1", "--chain-csv", "chain.csv"), "give one source"),
         (("--chain-csv", "chain.csv", "--deployment", "local.json"), "--deployment goes with --rpc"),
         (("--rpc", "http://127.0.0.1:1"), "deployments/local.json: no deployment file"),
@@ -317,6 +317,11 @@ def test_snapshot__stale_price__is_one_line_and_writes_nothing(
 )
 def test_snapshot__not_one_source__is_one_line(shell: Shell, arguments: tuple[str, ...], says: str) -> None:
     assert says in shell.refuses("market", "snapshot", *arguments, "--out", "market.json")
+
+
+def test_snapshot__no_source_but_the_settings__is_theirs(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BALLAST_RPC", "http://127.0.0.1:1")
+    assert "deployments/local.json: no deployment file" in shell.refuses("market", "snapshot", "--out", "market.json")
 
 
 # ------------------------------------------------------------------ a real option chain
