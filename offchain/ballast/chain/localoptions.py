@@ -78,6 +78,8 @@ class LocalOptions:
         """Signs and submits a surface as of the latest block: ``vol`` a year at the forward, default the spot, and a
         smile around it (SVI with b = ``smile`` * variance, rho = ``skew``, sigma = ``width``). Moves time on by as much
         as the oracle wants between two surfaces, where there is one of this second. Returns the surface."""
+        if vol <= 0:
+            raise UsageError(f"vol: is {vol}; give a volatility a year above 0, such as 0.6")
         chain, seconds = self._chain, _seconds(expiry)
         self._wait(symbol, seconds)
         spot = self._index(symbol)
@@ -123,7 +125,10 @@ class LocalOptions:
         return self._chain.send(call, self._chain.governor, gas=15_000_000)
 
     def _asset(self, symbol: str) -> int:
-        return self._chain.deployment.underlyings[symbol]
+        known = self._chain.deployment.underlyings
+        if symbol not in known:
+            raise UsageError(f"underlying {symbol}: not in the deployment; there are {', '.join(known)}")
+        return known[symbol]
 
     def _index(self, symbol: str) -> int:
         """USDC per unit in 1e18, rounded down: as the ledger values it."""
