@@ -130,7 +130,7 @@ def _print(view: LedgerView, rows: list[_Row], shown: list[_Row]) -> None:
     table.add_column("account", no_wrap=True)
     for name in ("equity", "initial", "maintenance", "health factor"):
         table.add_column(name, justify="right")
-    table.add_column("")
+    table.add_column("state")
     table.add_column("positions")
     for row in shown:
         name = units.format_account(row.number)
