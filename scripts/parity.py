@@ -35,8 +35,6 @@ __all__ = ["DifferenceError", "main", "require_parity"]
 
 _EACH = 100
 _LINE_EVERY = 1_000
-#: The node keeps the states of its last blocks alone: with all of them each block costs more than the one before.
-_RECENT = ("--prune-history", "64")
 _SELECTOR = "health(uint256)"
 _TYPES = ["int256", "uint256", "uint256"]
 
@@ -101,7 +99,7 @@ def _composition(state: LedgerState) -> str:
 def _run(console: Console, accounts: int, moves: int, seed: int) -> int:
     """Returns how many healths were compared."""
     compared = 0
-    with LocalChain(held_at=START, extra_args=_RECENT) as chain, Index("sqlite://") as index:
+    with LocalChain(held_at=START, history=False) as chain, Index("sqlite://") as index:
         each = min(_EACH, accounts)
         crowd = Crowd(chain, random.Random(seed), -(-accounts // each), each)
         crowd.list_all()

@@ -11,7 +11,7 @@ from web3 import Web3
 from web3.contract.contract import ContractFunction
 from web3.types import RPCEndpoint, TxReceipt
 
-from ballast.chain.reverts import decode_revert
+from ballast.chain.reverts import decode_revert, revert_data
 from ballast.errors import ContractError, RpcError
 
 __all__ = ["LocalNode"]
@@ -56,7 +56,7 @@ class LocalNode:
             raw = self._confirm(request)
         receipt = self._receipt(raw)
         if receipt["status"] != 1:
-            raise self._reason(receipt)
+            raise self._reason(receipt, request)
         return receipt
 
     def _confirm(self, request: dict[str, str]) -> dict[str, Any]:
@@ -104,12 +104,15 @@ class LocalNode:
             **{key: int(raw[key], 16) for key in ("blockNumber", "logIndex", "transactionIndex")},
         }
 
-    def _reason(self, receipt: TxReceipt) -> ContractError:
-        trace = self.rpc(
-            "debug_traceTransaction",
-            Web3.to_hex(receipt["transactionHash"]),
-            {"tracer": "callTracer"},
-        )
+    def _reason(self, receipt: TxReceipt, request: dict[str, str]) -> ContractError:
+        """Why it reverted: by its trace, or, on a node that keeps no past states, by the same call once more."""
+        digest = Web3.to_hex(receipt["transactionHash"])
+        try:
+            trace = self.rpc("debug_traceTransaction", digest, {"tracer": "callTracer"})
+        except RpcError:
+            call = {key: request[key] for key in ("from", "to", "data", "value", "gas")}
+            answer = self.w3.provider.make_request(RPCEndpoint("eth_call"), [call, "latest"])
+            return decode_revert(revert_data(answer.get("error")) or b"")
         return decode_revert(bytes.fromhex(str(trace.get("output", "0x")).removeprefix("0x")))
 
     # ------------------------------------------------------------ time and state

@@ -171,6 +171,16 @@ def test_held__whatever_is_sent__time_stands_until_it_is_moved() -> None:
     assert hashes[0] == hashes[1]
 
 
+def test_send__a_node_without_past_states__names_the_error() -> None:
+    with LocalChain(held_at=1_700_000_000, history=False) as chain:
+        with pytest.raises(RpcError):
+            chain.rpc("eth_getBalance", chain.accounts[0].address, "0x1")
+        submit = chain.protocol.feed("ETH").functions.submit(1)
+        with pytest.raises(ContractError) as caught:
+            chain.send(submit, chain.accounts[1].address)
+        assert caught.value.name == "OwnableUnauthorizedAccount"
+
+
 def test_held__a_node_that_runs_already__is_refused(chain: LocalChain) -> None:
     with pytest.raises(UsageError, match="held_at: given with url"):
         LocalChain(url=chain.url, held_at=1_700_000_000)
