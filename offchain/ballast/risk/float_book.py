@@ -9,12 +9,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
-__all__ = ["Balance", "Book", "Expiry", "Floats", "option_values"]
+from ballast.risk.pricing import Market, Options, values
+from ballast.risk.pricing.options import Floats
 
-Floats = NDArray[np.float64]
+__all__ = ["Balance", "Book", "Expiry", "Floats"]
+
 _YEAR = 365 * 86_400
+#: Of the forward: what is left of it where a grid takes it to zero or beyond.
+_NOTHING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -45,10 +48,10 @@ class Expiry:
 
     def value(self, move: float = 0.0, vols: Floats | None = None) -> float:
         """Worth of all sizes after the forward has moved by a part, with other volatilities where given."""
-        forward = (self.forward - self.fixed) * (1 + move) + self.fixed
+        forward = max((self.forward - self.fixed) * (1 + move) + self.fixed, _NOTHING * self.forward)
         shocked = self.vols if vols is None else vols
-        values = option_values(forward, self.strikes, shocked * np.sqrt(self.years), self.calls)
-        return float(self.sizes @ values) * self.discount
+        options = Options.of(self.strikes, self.years, self.calls)
+        return float(self.sizes @ values(options, Market.of(forward, shocked, self.rate)))
 
 
 @dataclass(frozen=True)
@@ -79,15 +82,3 @@ class Book:
         """P&L of perpetuals, futures and balances after the spot has moved by a part."""
         moving = sum(one.value for one in self.balances if one.moves)
         return (sum(size * mark for size, mark in self.linears) + moving) * move
-
-
-def option_values(forward: float, strikes: Floats, deviations: Floats, calls: NDArray[np.bool_]) -> Floats:
-    """Black-76 values per unit, not discounted; ``deviations`` are vol * sqrt(years). At 0 an option is worth what it
-    is in the money.
-
-    Arrays of n in, n out. Source: F. Black, The pricing of commodity contracts, J. Financial Economics 3 (1976).
-    """
-    safe = np.maximum(deviations, 1e-12)
-    d1 = np.log(forward / strikes) / safe + safe / 2
-    call = forward * ndtr(d1) - strikes * ndtr(d1 - safe)
-    return np.asarray(np.where(calls, call, call - forward + strikes), dtype=np.float64)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import random
 from dataclasses import replace
 from math import exp, sqrt
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,10 +32,9 @@ from tests.contracts.oracles.smiles import (
     vol_of,
 )
 from tests.support.fuzz import examples
+from tests.support.published import published_prices
 
 E12 = 10**12
-#: Published slices, where they are at hand: beside the repository.
-VECTORS = Path(__file__).resolve().parents[4] / "shared" / "vectors" / "pricing.json"
 #: Every change is within the rate.
 LOOSE = replace(LIMITS, volStep=1_000_000, volSpeed=10_000_000, basisStep=500_000)
 #: Next to no change is.
@@ -116,10 +113,7 @@ def test_submit__density__at_zero_and_beyond(desk: SmileDesk) -> None:
 @pytest.fixture
 def vogt() -> dict[str, Any]:
     """Axel Vogt's slice, whose variance is positive everywhere and whose density is not."""
-    if not VECTORS.is_file():
-        pytest.skip("the published vectors are not beside the repository")
-    found: dict[str, Any] = json.loads(VECTORS.read_text("utf-8"))["svi_vogt"]
-    return found
+    return dict(published_prices()["svi_vogt"])
 
 
 def _scaled(**parameters: float) -> dict[str, int]:

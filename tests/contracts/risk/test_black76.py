@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import random
 from math import log
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,10 +14,10 @@ from web3.contract import Contract
 
 from ballast.risk.black76 import call_value, call_with_greeks
 from ballast.units import WAD
+from tests.support.published import published_prices
 
 pytestmark = pytest.mark.ballast(check=False)
 
-VECTORS = Path(__file__).parents[3].parent / "shared" / "vectors" / "pricing.json"
 Case = tuple[int, int, int]
 
 
@@ -128,13 +126,7 @@ def test_call__one_price__costs_less_than_1840_gas(pricing: Contract) -> None:
 
 @pytest.fixture(scope="module")
 def published() -> dict[str, Any]:
-    if not VECTORS.exists():
-        pytest.skip(f"published values are not beside this tree: {VECTORS.name}")
-    found: dict[str, Any] = json.loads(VECTORS.read_text("utf-8"))
-    for one in found["haug_bsm"]:
-        if (one["value"], one["strike"], one["spot"]) == (4.0870, 75, 70):
-            one.update(strike=70, spot=75)  # the collection has the two exchanged: Haug p. 27 is a put struck at 70
-    return found
+    return published_prices()
 
 
 def discounted(pricing: Contract, one: dict[str, Any], forward: mpf, rate: Any) -> mpf:

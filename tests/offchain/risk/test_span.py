@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from math import erf, log, sqrt
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from ballast.risk.float_book import Balance, Book, Expiry, option_values
+from ballast.risk.float_book import Balance, Book, Expiry
 from ballast.risk.span import ROWS, WEIGHTS, Ranges, profits, scan_risk
+from tests.support.published import published
 
 RANGES = Ranges(price=0.15, vol_up=0.4, vol_down=0.25)
 MONTH = 30 * 86_400
-VECTORS = Path(__file__).parents[4] / "shared" / "vectors" / "margin.json"
 
 
 def call(forward: float, strike: float, vol: float, years: float) -> float:
@@ -31,24 +29,21 @@ def expiry(*options: tuple[float, float, bool, float], forward: float = 3_000.0,
 
 
 @pytest.fixture(scope="module")
-def published() -> dict[str, Any]:
-    if not VECTORS.is_file():
-        pytest.skip("no ../shared/vectors/margin.json: published numbers are not part of this tree")
-    found: dict[str, Any] = json.loads(VECTORS.read_text())["span_covered_write"]
-    return found
+def covered_write() -> dict[str, Any]:
+    return dict(published("margin")["span_covered_write"])
 
 
-def test_scan_risk__published_covered_write__is_its_loss_and_scenario(published: dict[str, Any]) -> None:
+def test_scan_risk__published_covered_write__is_its_loss_and_scenario(covered_write: dict[str, Any]) -> None:
     """As printed the arrays are profits, extremes weighted already: scan risk is the largest of the negated sum."""
-    rows = np.add(published["long_future_risk_array"], published["short_call_risk_array"])
-    assert scan_risk(rows) == (published["scan_risk"], published["worst_scenario_1_based"] - 1)
+    rows = np.add(covered_write["long_future_risk_array"], covered_write["short_call_risk_array"])
+    assert scan_risk(rows) == (covered_write["scan_risk"], covered_write["worst_scenario_1_based"] - 1)
 
 
-def test_profits__long_future__is_the_published_array(published: dict[str, Any]) -> None:
+def test_profits__long_future__is_the_published_array(covered_write: dict[str, Any]) -> None:
     """Its range is 10,000; printed to the next ten."""
     book = Book(spot=100_000, linears=((1.0, 100_000),))
     found = profits(book, Ranges(0.1, 0.1, 0.1)) * WEIGHTS
-    assert found == pytest.approx(published["long_future_risk_array"], abs=5)
+    assert found == pytest.approx(covered_write["long_future_risk_array"], abs=5)
 
 
 def test_grid__rows__are_sixteen_in_spans_order() -> None:
@@ -92,6 +87,8 @@ def test_scan_risk__far_out_of_the_money_short__is_the_extreme_row() -> None:
     assert loss == pytest.approx(0.35 * 10 * (call(3_900, 3_900, 0.2, 30 / 365) - call(3_000, 3_900, 0.2, 30 / 365)))
 
 
-def test_option_values__no_deviation__is_what_is_in_the_money() -> None:
-    strikes, calls = np.array([90.0, 110.0, 90.0, 110.0]), np.array([True, True, False, False])
-    assert option_values(100.0, strikes, np.zeros(4), calls) == pytest.approx([10, 0, 0, 10])
+def test_value__a_fall_of_all_and_more__is_that_of_no_price() -> None:
+    """Twice a range of half the price and beyond: a put is worth its strike, a call nothing."""
+    puts = expiry((3_000.0, 0.5, False, 2.0), (3_000.0, 0.5, True, 1.0))
+    for move in (-1.0, -1.5):
+        assert puts.value(move) == pytest.approx(6_000)
