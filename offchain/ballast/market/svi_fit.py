@@ -1,4 +1,5 @@
-"""Fits an SVI slice to the volatilities of one expiry, without butterfly arbitrage.
+"""Fits an SVI slice to the volatilities of one expiry, without butterfly arbitrage and, where asked, without calendar
+arbitrage against an earlier one.
 
 w(k) = a + b (rho (k - m) + sqrt((k - m)^2 + sigma^2)), k = ln(strike / forward), w = vol^2 * years. Source, for the
 slice and Durrleman's g: J. Gatheral, A. Jacquier, Arbitrage-free SVI volatility surfaces, Quantitative Finance 14.
@@ -15,7 +16,7 @@ from scipy.optimize import least_squares
 
 from ballast.errors import UsageError
 
-__all__ = ["MIN_QUOTES", "SviFit", "density", "fit_svi", "total_variance"]
+__all__ = ["MIN_QUOTES", "Floats", "SviFit", "density", "fit_svi", "require_quotes", "total_variance"]
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -26,6 +27,8 @@ _LOWEST = (-np.inf, 0.0, -0.999, -2.0, 1e-3)
 _HIGHEST = (np.inf, 10.0, 0.999, 2.0, 5.0)
 _GRID = 41
 _PENALTIES = (1.0, 10.0, 100.0, 1_000.0)
+#: Total variance.
+_LEAST = 1e-8
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,11 @@ class SviFit:
     largest_error: float
     lowest_density: float
 
+    @property
+    def parameters(self) -> Floats:
+        """Shape (5,)."""
+        return np.array([self.a, self.b, self.rho, self.m, self.sigma])
+
 
 def total_variance(parameters: Floats, k: Floats) -> Floats:
     """w at each k, shapes (5,) and (n,)."""
@@ -59,21 +67,28 @@ def density(parameters: Floats, k: Floats) -> Floats:
     return np.asarray((1 - k * slope / (2 * w)) ** 2 - slope**2 / 4 * (1 / w + 0.25) + curvature / 2)
 
 
-def fit_svi(k: Floats, vols: Floats, years: float, weights: Floats | None = None) -> SviFit:
+def fit_svi(
+    k: Floats, vols: Floats, years: float, weights: Floats | None = None, *, earlier: SviFit | None = None
+) -> SviFit:
     """The slice closest to ``vols`` (parts a year, shape (n,)) in weighted least squares, among those without butterfly
-    arbitrage at the quotes and between them. ``UsageError`` where the quotes do not determine one."""
+    arbitrage at the quotes and between them, and with no less total variance there than ``earlier``, the slice of an
+    earlier expiry. ``UsageError`` where the quotes do not determine one."""
     k, vols = np.asarray(k, dtype=np.float64), np.asarray(vols, dtype=np.float64)
-    _require_quotes(k, vols, years)
+    require_quotes(k, vols, years)
     scale = np.ones_like(k) if weights is None else np.sqrt(np.asarray(weights, dtype=np.float64))
     grid = np.unique(np.concatenate((k, np.linspace(k.min(), k.max(), _GRID))))
+    least = np.full_like(grid, _LEAST) if earlier is None else total_variance(earlier.parameters, grid)
     start: Floats | None = None
     for penalty in _PENALTIES:
-        start = best = _best(k, vols, years, scale, grid, penalty, start)
-        if density(best, grid).min() >= 0:
+        start = best = _best(k, vols, years, scale, grid, least, penalty, start)
+        lowest, room = density(best, grid).min(), (total_variance(best, grid) - least).min()
+        if lowest >= 0 and room >= 0:
             break
     else:
+        wrong = "butterfly" if lowest < 0 else "calendar"
         raise UsageError(
-            f"svi: no slice without butterfly arbitrage found, the lowest density is {density(best, grid).min():.3g}"
+            f"svi: no slice without {wrong} arbitrage found: the lowest density is {lowest:.3g}, the least room above"
+            f" the variance before {room:.3g}"
         )
     errors = 100 * (np.sqrt(np.maximum(total_variance(best, k), 0) / years) - vols)
     level, slope, rho, m, sigma = (float(value) for value in best)
@@ -90,27 +105,39 @@ def fit_svi(k: Floats, vols: Floats, years: float, weights: Floats | None = None
     )
 
 
-def _require_quotes(k: Floats, vols: Floats, years: float) -> None:
+def require_quotes(k: Floats, vols: Floats, years: float, name: str = "svi", least: int = MIN_QUOTES) -> None:
+    """``UsageError`` unless there are one positive volatility per strike, enough strikes, and time."""
     if k.shape != vols.shape or k.ndim != 1:
-        raise UsageError(f"svi: shapes {k.shape} and {vols.shape}; give one volatility per strike")
-    if len(np.unique(k)) < MIN_QUOTES:
-        raise UsageError(f"svi: {len(np.unique(k))} strikes; a slice needs {MIN_QUOTES}")
-    if not (np.isfinite(k).all() and np.isfinite(vols).all() and (vols > 0).all()):
-        raise UsageError("svi: a volatility or strike is not finite and positive")
+        raise UsageError(f"{name}: shapes {k.shape} and {vols.shape}; give one volatility per strike")
+    if len(np.unique(k)) < least:
+        raise UsageError(f"{name}: {len(np.unique(k))} strikes; a slice needs {least}")
+    wrong = np.flatnonzero(~(np.isfinite(k) & np.isfinite(vols) & (vols > 0)))
+    if len(wrong):
+        place = int(wrong[0])
+        raise UsageError(
+            f"{name}: quote {place}: volatility {vols[place]} at k = {k[place]} is not finite and positive; take it out"
+        )
     if not years > 0:
-        raise UsageError(f"svi: {years} years to the expiry; give more than 0")
+        raise UsageError(f"{name}: {years} years to the expiry; give more than 0")
 
 
 def _best(
-    k: Floats, vols: Floats, years: float, scale: Floats, grid: Floats, penalty: float, start: Floats | None
+    k: Floats,
+    vols: Floats,
+    years: float,
+    scale: Floats,
+    grid: Floats,
+    least: Floats,
+    penalty: float,
+    start: Floats | None,
 ) -> Floats:
-    """The best of several starts at one weight of the penalty on negative densities."""
+    """The best of several starts at one weight of the penalties on negative densities and on too little variance."""
 
     def residuals(parameters: Floats) -> Floats:
         w = np.maximum(total_variance(parameters, k), 1e-12)
         misses = scale * (np.sqrt(w / years) - vols)
         below = penalty * np.minimum(density(parameters, grid) - 1e-4, 0)
-        negative = 100 * np.minimum(total_variance(parameters, grid) - 1e-8, 0)
+        negative = 100 * penalty * np.minimum(total_variance(parameters, grid) - least * (1 + 1e-6), 0)
         return np.concatenate((misses, below, negative))
 
     level = float(np.median(vols)) ** 2 * years
