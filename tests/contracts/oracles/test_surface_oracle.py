@@ -226,6 +226,19 @@ def test_submit__basis_jump__at_the_bound_and_beyond(desk: SmileDesk, sign: int,
     assert desk.refusal(beyond) == Revert("Surface_BasisJump", (changed[1], previous, bound))
 
 
+def test_submit__signed_long_before_the_block__may_change_for_its_own_time_alone(desk: SmileDesk) -> None:
+    spot = E15 * WAD // 10**12
+    first = desk.flat(spot=spot, forward=spot)
+    desk.submit(first)
+    desk.chain.warp(LIMITS.maxAge)
+    bound = allowed(E15, LIMITS.basisStep, LIMITS.basisSpeed, LIMITS.minInterval)
+    changed = [E15 + bound + more for more in (0, 1)]
+    time = first.time + LIMITS.minInterval
+    at, beyond = (desk.flat(time=time, spot=spot, forward=spot * basis // E15) for basis in changed)
+    assert accepted(desk, at)
+    assert desk.refusal(beyond) == Revert("Surface_BasisJump", (changed[1], E15, bound))
+
+
 def test_submit__not_listed__refused(desk: SmileDesk) -> None:
     expiry = desk.expiry + DAY
     for underlying, time in ((ETH, expiry), (ETH + 1, desk.expiry), (256 + ETH, desk.expiry), (ETH, desk.expiry + 1)):
