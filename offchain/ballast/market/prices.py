@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ballast.errors import UsageError
 
-__all__ = ["COLUMNS", "Bar", "PriceTable", "parse_day", "read_prices"]
+__all__ = ["COLUMNS", "Bar", "PriceTable", "parse_day", "read_histories", "read_prices"]
 
 COLUMNS = ("date", "symbol", "open", "high", "low", "close", "volume")
 
@@ -98,21 +98,40 @@ def read_prices(
     path = Path(path)
     if first is not None and last is not None and first > last:
         raise UsageError(f"window: begins {first}, after its end {last}; swap the two days")
+    found, ignored = _found(path, symbols)
+    return _cut(path, symbols, found, ignored, first, last)
+
+
+def read_histories(path: str | Path, symbols: Collection[str] | None = None) -> dict[str, tuple[Bar, ...]]:
+    """All bars of ``symbols`` (default: of every asset of the file), each from its own first to its own last day.
+    ``UsageError`` as ``read_prices``, and where an asset that was asked for has no rows."""
+    path = Path(path)
+    found, _ = _found(path, symbols)
+    missing = [symbol for symbol in symbols or () if symbol not in found]
+    if missing:
+        raise UsageError(f"{path}: no rows of {missing[0]}; there are {', '.join(sorted(found))}")
+    return {symbol: tuple(found[symbol]) for symbol in symbols or found}
+
+
+def _found(path: Path, symbols: Collection[str] | None) -> tuple[dict[str, list[Bar]], tuple[str, ...]]:
+    """Bars by symbol, and the symbols that were not asked for; None asks for all."""
     found: dict[str, list[Bar]] = {}
     ignored: dict[str, None] = {}
     for line, row in _rows(path):
         symbol = row[1].strip()
         if not symbol:
             raise _bad(path, line, "symbol", "is empty; give the asset's symbol")
-        if symbol in symbols:
+        if symbols is None or symbol in symbols:
             bar = _bar(path, line, symbol, row)
             _follow(path, found.setdefault(symbol, []), bar)
         else:
             ignored.setdefault(symbol)
     if not found:
+        if symbols is None:
+            raise UsageError(f"{path}: no rows; give a CSV of daily prices")
         listed = ", ".join(sorted(symbols))
         raise UsageError(f"{path}: no rows of a listed asset; there are {listed}")
-    return _cut(path, symbols, found, tuple(ignored), first, last)
+    return found, tuple(ignored)
 
 
 # ------------------------------------------------------------------ rows and cells
