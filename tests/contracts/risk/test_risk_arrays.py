@@ -297,6 +297,42 @@ def test_refresh__another_table_meanwhile__begins_anew(chain: LocalChain, option
         options.refresh("ETH", EXPIRY, 3, 4)
 
 
+OTHERS_SESSION = Mutant(
+    "a refresh in parts goes on under another table",
+    "RiskArrays",
+    "contracts/risk/RiskArrays.sol",
+    passages=(
+        ("contracts/risk/RiskArrays.sol", "if (shared.table != table) revert RiskArrays_Range(from, 0, count);", ""),
+    ),
+)
+
+
+def begin_before_two_tables(chain: LocalChain) -> None:
+    """A refresh is begun and two tables follow each other at once: the second's arrays have the first one's place."""
+    chain.options.list_strikes("ETH", EXPIRY, STRIKES)
+    chain.options.set_surface("ETH", EXPIRY, 0.7)
+    chain.options.refresh("ETH", EXPIRY, 0, 3)
+    for _ in range(2):
+        _propose(chain)
+        chain.send(chain.protocol.contract("ScenarioBook").functions.activate(), chain.governor)
+    chain.options.refresh("ETH", EXPIRY)
+
+
+def test_refresh__two_tables_meanwhile__begins_anew(chain: LocalChain) -> None:
+    begin_before_two_tables(chain)
+    in_force = blob_of(chain, 3)
+    with reverts("RiskArrays_Range", **{"from": 3, "expected": 0, "count": 4}):
+        chain.options.refresh("ETH", EXPIRY, 3, 4)
+    assert blob_of(chain, 3) == in_force
+
+
+def test_refresh__goes_on_under_another_table__erases_those_in_force() -> None:
+    with mutant_chain(OTHERS_SESSION) as chain:
+        begin_before_two_tables(chain)
+        chain.options.refresh("ETH", EXPIRY, 3, 4)
+        assert chain.options.arrays.functions.pointersOf([SERIES], 3).call()[0] == NOWHERE
+
+
 def test_firstMissing__passed_expiry__is_not_missing(
     chain: LocalChain, options: LocalOptions, arrays: Contract
 ) -> None:
