@@ -52,6 +52,16 @@ class Returns:
         inside = self.days <= np.datetime64(day)
         return Returns(self.symbols, self.days[inside], self.values[inside])
 
+    def beside(self, symbol: str, days: Days, values: Floats) -> Returns:
+        """With one more asset, NaN on days that it has no return on; its other days are left out."""
+        if symbol in self.symbols:
+            raise UsageError(f"returns: {symbol} is there already")
+        column = np.full((len(self.days), 1), np.nan)
+        places = np.searchsorted(self.days, days)
+        inside = (places < len(self.days)) & (self.days[np.minimum(places, len(self.days) - 1)] == days)
+        column[places[inside], 0] = values[inside]
+        return Returns((*self.symbols, symbol), self.days, np.hstack((self.values, column)))
+
     @property
     def complete(self) -> NDArray[np.bool_]:
         """Days on which every asset has a return, shape (T,)."""

@@ -3,42 +3,90 @@
 Losses are positive, levels are confidences such as 0.995. Of N scenarios with probabilities p (1/N each where none are
 given) in order of loss, the largest first, the tail of 1 - level takes whole scenarios until what is left of it is less
 than the next one's probability, and that part of the next one. So a shortfall is exact for every N and level,
-continuous in the level, and coherent. Source: C. Acerbi, D. Tasche, On the coherence of expected shortfall, J. Banking & Finance 26
-(2002), definition 2.6 and proposition 4.1.
+continuous in the level, and coherent. Source: C. Acerbi, D. Tasche, On the coherence of expected shortfall, J. Banking
+& Finance 26 (2002), definition 2.6 and proposition 4.1.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import isfinite
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ballast.errors import UsageError
 from ballast.risk.pricing.options import Floats
 
-__all__ = ["component_shortfalls", "expected_shortfall", "marginal_shortfalls", "require_level", "value_at_risk"]
+__all__ = [
+    "Tail",
+    "component_shortfalls",
+    "expected_shortfall",
+    "marginal_shortfalls",
+    "require_level",
+    "value_at_risk",
+]
 
 #: Of a probability: less than it is rounding of a sum.
 _ROUNDING = 1e-12
 
 
+@dataclass(frozen=True)
+class Tail:
+    """The worst losses of N scenarios: ``losses`` (k,) or (k, portfolios) from the largest, enough of them for every
+    confidence from ``level`` on, and their ``probabilities``, of the same shape or (k,)."""
+
+    losses: Floats
+    probabilities: Floats
+    level: float
+
+    @classmethod
+    def of(cls, losses: Floats, level: float, weights: Floats | None = None) -> Tail:
+        """Of ``losses`` (N,) or (N, portfolios). ``weights`` (N,) are the scenarios' probabilities, of any sum.
+        ``UsageError`` names the first loss that is not finite."""
+        _require(losses, level)
+        size = len(losses)
+        if weights is None:
+            count = min(int((1 - level) * size + _ROUNDING * size) + 1, size)
+            worst = np.partition(losses, size - count, axis=0)[size - count :]
+            return cls(np.sort(worst, axis=0)[::-1], np.full(count, 1 / size), level)
+        order = np.argsort(-losses, axis=0, kind="stable")
+        probabilities = _probabilities(weights, size)[order]
+        reached = np.cumsum(probabilities, axis=0) > 1 - level + _ROUNDING
+        count = int(np.argmax(reached, axis=0).max()) + 1
+        return cls(np.take_along_axis(losses, order[:count], axis=0), probabilities[:count], level)
+
+    def value_at_risk(self, level: float) -> Floats:
+        """As the function of this name."""
+        self._require(level)
+        reached = np.cumsum(self.probabilities, axis=0) > 1 - level + _ROUNDING
+        place = np.argmax(reached, axis=0)
+        if self.probabilities.ndim < self.losses.ndim or self.losses.ndim == 1:
+            return np.asarray(self.losses[place])
+        return np.asarray(np.take_along_axis(self.losses, place[None], axis=0)[0])
+
+    def shortfall(self, level: float) -> Floats:
+        """As ``expected_shortfall``."""
+        self._require(level)
+        shares = _shares(self.probabilities, level)
+        if shares.ndim < self.losses.ndim:
+            return np.asarray(shares @ self.losses)
+        return np.asarray((shares * self.losses).sum(axis=0))
+
+    def _require(self, level: float) -> None:
+        require_level(level)
+        if level < self.level:
+            raise UsageError(f"confidence: {level} is below the tail's {self.level}; ask for that one or a higher one")
+
+
 def value_at_risk(losses: Floats, level: float, weights: Floats | None = None) -> Floats:
-    """The least loss that is not exceeded with at least ``level``: of ``losses`` (N,) or (N, portfolios), one number
-    a portfolio. ``weights`` (N,) are the scenarios' probabilities, of any sum. ``UsageError`` names the first loss that
-    is not finite."""
-    ordered, probabilities, _ = _ordered(losses, level, weights)
-    reached = np.cumsum(probabilities, axis=0)
-    place = np.argmax(reached > 1 - level + _ROUNDING, axis=0)
-    return np.asarray(np.take_along_axis(ordered, place[None], axis=0)[0])
+    """The least loss that is not exceeded with at least ``level``, one number a portfolio; arguments and errors as
+    ``Tail.of``."""
+    return Tail.of(losses, level, weights).value_at_risk(level)
 
 
 def expected_shortfall(losses: Floats, level: float, weights: Floats | None = None) -> Floats:
-    """The mean loss of the worst 1 - ``level``; arguments and errors as ``value_at_risk``."""
-    if weights is None:
-        return _plain_shortfall(losses, level)
-    ordered, probabilities, _ = _ordered(losses, level, weights)
-    return np.asarray((ordered * _tail(probabilities, level)).sum(axis=0) / (1 - level))
+    """The mean loss of the worst 1 - ``level``, one number a portfolio; arguments and errors as ``Tail.of``."""
+    return Tail.of(losses, level, weights).shortfall(level)
 
 
 def component_shortfalls(losses: Floats, level: float, weights: Floats | None = None) -> Floats:
@@ -47,9 +95,12 @@ def component_shortfalls(losses: Floats, level: float, weights: Floats | None = 
     performance measurement (1999)."""
     if losses.ndim != 2:
         raise UsageError(f"measures: losses of shape {losses.shape}; give (scenarios, positions)")
-    _, probabilities, order = _ordered(losses.sum(axis=1), level, weights)
-    part = _tail(probabilities, level)
-    return np.asarray(part @ losses[order] / (1 - level))
+    total = losses.sum(axis=1)
+    _require(total, level)
+    order = np.argsort(-total, kind="stable")
+    size = len(total)
+    probabilities = np.full(size, 1 / size) if weights is None else _probabilities(weights, size)
+    return np.asarray(_shares(probabilities[order], level) @ losses[order])
 
 
 def marginal_shortfalls(losses: Floats, sizes: Floats, level: float, weights: Floats | None = None) -> Floats:
@@ -71,31 +122,10 @@ def require_level(level: float, name: str = "confidence") -> None:
 # ------------------------------------------------------------------ tails
 
 
-def _plain_shortfall(losses: Floats, level: float) -> Floats:
-    """Of equal probabilities: only the tail has to be sorted out."""
-    _require(losses, level)
-    mass = (1 - level) * len(losses)
-    whole = int(mass + _ROUNDING * len(losses))
-    part = max(mass - whole, 0.0)
-    count = min(whole + 1, len(losses))
-    tail = np.partition(losses, len(losses) - count, axis=0)[len(losses) - count :]
-    least = tail.min(axis=0)
-    return np.asarray((tail.sum(axis=0) - least * (count - whole - part)) / mass)
-
-
-def _ordered(losses: Floats, level: float, weights: Floats | None) -> tuple[Floats, Floats, NDArray[np.intp]]:
-    """Losses from the largest, the probabilities in that order, and the order."""
-    _require(losses, level)
-    size = len(losses)
-    probabilities = np.full(size, 1 / size) if weights is None else _probabilities(weights, size)
-    order = np.argsort(-losses, axis=0, kind="stable")
-    return np.take_along_axis(losses, order, axis=0), probabilities[order], order
-
-
-def _tail(probabilities: Floats, level: float) -> Floats:
-    """What of each probability lies in the tail."""
+def _shares(probabilities: Floats, level: float) -> Floats:
+    """What part of the tail each scenario is, in order of loss: they add up to one."""
     before = np.cumsum(probabilities, axis=0) - probabilities
-    return np.clip((1 - level) - before, 0, probabilities)
+    return np.asarray(np.clip((1 - level) - before, 0, probabilities) / (1 - level))
 
 
 def _probabilities(weights: Floats, size: int) -> Floats:
