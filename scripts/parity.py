@@ -18,6 +18,7 @@ from eth_abi.abi import decode
 from rich.console import Console
 from rich.progress import Progress
 
+from ballast.chain.anvil import Anvil
 from ballast.chain.instruments import FUTURE, OPTION, kind_of
 from ballast.chain.local import LocalChain
 from ballast.chain.protocol import Health
@@ -99,7 +100,7 @@ def _composition(state: LedgerState) -> str:
 def _run(console: Console, accounts: int, moves: int, seed: int) -> int:
     """Returns how many healths were compared."""
     compared = 0
-    with LocalChain(held_at=START, history=False) as chain, Index("sqlite://") as index:
+    with _chain() as chain, Index("sqlite://") as index:
         each = min(_EACH, accounts)
         crowd = Crowd(chain, random.Random(seed), -(-accounts // each), each)
         crowd.list_all()
@@ -116,6 +117,18 @@ def _run(console: Console, accounts: int, moves: int, seed: int) -> int:
             with _timed(console, name, len(state.accounts)):
                 compared += len(require_parity(chain, index).accounts)
     return compared + len(state.accounts)
+
+
+@contextmanager
+def _chain() -> Iterator[LocalChain]:
+    """A fork of a node with everything deployed: a block of a node that does not fork costs more with every account."""
+    with (
+        LocalChain(held_at=START) as base,
+        Anvil(fork_url=base.url, ipc=True, history=False) as node,
+        LocalChain(url=node.ipc_path, deployment=base.deployment) as chain,
+    ):
+        chain.hold_time()
+        yield chain
 
 
 @click.command()

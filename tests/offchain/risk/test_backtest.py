@@ -83,12 +83,13 @@ def test_judge__forecast_that_is_right__is_accepted() -> None:
         assert not found.z2.rejects
 
 
-def test_judge__volatility_that_trebled__is_rejected() -> None:
+def test_judge__volatility_that_doubled__is_rejected() -> None:
     """Historical simulation, which goes by what was."""
     values = RETURNS.values.copy()
-    values[1_000:] *= 3
+    values[1_000:] *= 2
     model = ScenarioModel("historical", Constant(), Empirical(lookback=1_000))
-    found = forecast(model, Returns(RETURNS.symbols, RETURNS.days, values), PORTFOLIOS[:1], day(1_000), day(1_300))
+    returns = Returns(RETURNS.symbols, RETURNS.days, values).of(["BTC", "ETH"])
+    found = forecast(model, returns, PORTFOLIOS[:1], day(1_000), day(1_300))
     verdict = judge(found, 0, z2=True)
     assert verdict.unconditional.p_value < 0.001
     assert verdict.zone == "red"
