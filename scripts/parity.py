@@ -125,7 +125,7 @@ def _chain() -> Iterator[LocalChain]:
     with (
         LocalChain(held_at=START) as base,
         Anvil(fork_url=base.url, ipc=True, history=False) as node,
-        LocalChain(url=node.ipc_path, deployment=base.deployment) as chain,
+        LocalChain(url=str(node.ipc_path), deployment=base.deployment) as chain,
     ):
         chain.hold_time()
         yield chain
