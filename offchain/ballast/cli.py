@@ -30,6 +30,7 @@ COMMANDS = {
     "strategies": "the margin of ten well-known strategies under each model",
     "market": "prices and volatility surfaces as a file: from a deployment or an option chain",
     "scenarios": "the scenario table that margins are computed over: show, publish, activate",
+    "backtest": "what scenario models forecast over a history, and whether it was right",
     "keeper": "the bot that liquidates unhealthy accounts",
     "bench": "benchmarks side by side with other protocols",
 }

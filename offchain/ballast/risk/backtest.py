@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -104,8 +104,9 @@ def forecast(
 ) -> Forecasts:
     """Value at risk at ``level`` and Expected Shortfall at ``shortfall_level`` of every day from ``first`` to ``last``.
 
-    An asset counts from the day on which 250 innovations of it lie before. ``UsageError`` where a day is not in the
-    history, or no asset counts on the first one.
+    An asset counts from the day on which 250 innovations of it lie before; a portfolio's scenarios are of the assets
+    that it holds and no others, so that a young one shortens nobody else's history. ``UsageError`` where a day is not
+    in the history, or no asset counts on the first one.
     """
     require_level(level)
     require_level(shortfall_level, "shortfall's confidence")
@@ -122,13 +123,13 @@ def forecast(
         if not known.any():
             raise UsageError(f"backtest: no asset has {_LEAST} days before {first}; begin later")
         assets[row] = known
-        symbols = tuple(symbol for symbol, counts in zip(returns.symbols, known, strict=True) if counts)
-        moves = fitted.moves(place, symbols)
-        held = exposures[:, known]
-        tail = Tail.of(moves.losses(symbols, held), min(level, shortfall_level), moves.weights)
-        at_risk[row], shortfalls[row] = tail.value_at_risk(level), tail.shortfall(shortfall_level)
-        tails[row] = _ratios(tail, shortfalls[row], shortfall_level)
-        losses[row] = -(held @ np.expm1(returns.values[place, known]))
+        for held, which in _groups(exposures, known):
+            moves = fitted.moves(place, tuple(np.array(returns.symbols)[held]))
+            amounts = exposures[np.ix_(which, held)]
+            tail = Tail.of(moves.losses(moves.symbols, amounts), min(level, shortfall_level), moves.weights)
+            at_risk[row, which], shortfalls[row, which] = tail.value_at_risk(level), tail.shortfall(shortfall_level)
+            tails[row, which] = _ratios(tail, shortfalls[row, which], shortfall_level)
+            losses[row, which] = -(amounts @ np.expm1(returns.values[place, held]))
         on_day()
     holds = (assets.astype(float) @ np.abs(exposures.T)) > 0
     return Forecasts(
@@ -181,6 +182,15 @@ def _shortfall_test(forecasts: Forecasts, portfolio: int, seed: int) -> Z2:
     begins = shortfalls * tails[:, -1]
     losses = forecasts.losses[held, portfolio]
     return acerbi_szekely(losses, begins, shortfalls, forecasts.shortfall_level, draw, simulations=5_000, seed=seed)
+
+
+def _groups(exposures: Floats, known: Bools) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Assets that some portfolios hold, of those that count, and these portfolios: each is computed on the days that
+    its own assets share."""
+    patterns, places = np.unique((exposures != 0) & known, axis=0, return_inverse=True)
+    for number, pattern in enumerate(patterns):
+        if pattern.any():
+            yield np.flatnonzero(pattern), np.flatnonzero(places == number)
 
 
 def _ratios(tail: Tail, shortfalls: Floats, level: float) -> Floats:

@@ -43,13 +43,13 @@ FORECASTS = forecast(MODEL, RETURNS, PORTFOLIOS, day(600), day(DAYS - 1))
 
 
 def test_forecast__a_day__is_that_of_its_scenarios() -> None:
-    moves = MODEL.fit(RETURNS).moves(1_200)
     for column, portfolio in enumerate(PORTFOLIOS):
-        exposures = np.array([[portfolio.exposures.get(symbol, 0.0) for symbol in RETURNS.symbols]])
-        losses = moves.losses(RETURNS.symbols, exposures)[:, 0]
+        moves = MODEL.fit(RETURNS).moves(1_200, tuple(portfolio.exposures))
+        assert len(moves.spot) == (470 if portfolio.name == "sol" else 1_000)
+        losses = moves.losses(moves.symbols, np.array([list(portfolio.exposures.values())]))[:, 0]
         assert FORECASTS.value_at_risk[600, column] == pytest.approx(float(value_at_risk(losses, 0.995)))
         assert FORECASTS.shortfalls[600, column] == pytest.approx(float(expected_shortfall(losses, 0.975)))
-        realised = -float(exposures[0] @ np.expm1(RETURNS.values[1_200]))
+        realised = sum(-held * np.expm1(RETURNS.column(symbol)[1_200]) for symbol, held in portfolio.exposures.items())
         assert FORECASTS.losses[600, column] == pytest.approx(realised)
 
 
@@ -100,8 +100,8 @@ def test_judge__volatility_that_doubled__is_rejected() -> None:
 def test_forecast__weights__are_probabilities() -> None:
     model = ScenarioModel("stressed", Ewma(0.94), Empirical(), stressed=0.25)
     found = forecast(model, RETURNS, PORTFOLIOS, day(1_200), day(1_210))
-    moves = model.fit(RETURNS).moves(1_205)
-    losses = moves.losses(RETURNS.symbols, np.array([[1.0, -1.0, 0.0]]))[:, 0]
+    moves = model.fit(RETURNS).moves(1_205, ("BTC", "ETH"))
+    losses = moves.losses(moves.symbols, np.array([[1.0, -1.0]]))[:, 0]
     assert found.value_at_risk[5, 1] == pytest.approx(float(value_at_risk(losses, 0.995, moves.weights)))
     assert found.shortfalls[5, 1] == pytest.approx(float(expected_shortfall(losses, 0.975, moves.weights)))
     assert found.tails[5, 1].mean() == pytest.approx(1, abs=0.05)

@@ -27,6 +27,11 @@ class Innovations(Protocol):
         """Days after which what was fitted is fitted again; 0 where there is nothing to fit."""
         ...
 
+    @property
+    def least(self) -> int:
+        """Innovations of each asset that it needs."""
+        ...
+
     def draw(self, z: Floats, symbols: tuple[str, ...]) -> Floats:
         """Innovations (N, n) of a day, from those (T, n) of the days before it; NaN where an asset has none."""
         ...
@@ -66,6 +71,7 @@ class Copula:
     count: int = 50_000
     lookback: int = 1_500
     refit: int = 60
+    least: int = 200
     correlation: Correlation = field(default_factory=Correlation)
     stressed: float = 0.25
     seed: int = 1

@@ -84,6 +84,8 @@ class Fitted:
         if not source.refit:
             return source.draw(self.z[:place, columns], symbols)
         fitted = place - place % source.refit
+        if np.isfinite(self.z[:fitted, columns]).sum(axis=0).min() < source.least:
+            fitted = place  # too young for that: fitted daily until it is not
         key = symbols, fitted
         if key not in self._drawn:
             self._drawn = {other: drawn for other, drawn in self._drawn.items() if other[1] == fitted}
