@@ -28,11 +28,13 @@ library ArrayBuilder {
     /// @dev From the product of an entry's sum, the forward and the lot to 1e-6 USDC: moves are in 1/8000, values, forward and lot in 1e18.
     uint256 private constant SCALE = UNMOVED * WAD * WAD * ArrayBlob.QUANTUM;
 
-    /// @param forward USDC 1e18 now; `signedForward` where the surface reads strikes off. @param remaining Seconds. @param lot Units, 1e18.
+    /// @param forward USDC 1e18 now; `signedForward` where the surface reads strikes off. @param remaining Seconds now, `signedRemaining` when the
+    ///        surface was signed: volatility stays, so variance is in proportion. @param lot Units, 1e18.
     struct Market {
         uint256 forward;
         uint256 signedForward;
         uint256 remaining;
+        uint256 signedRemaining;
         uint256 lot;
         Svi.Slice slice;
     }
@@ -97,18 +99,18 @@ library ArrayBuilder {
 
     /// @notice v = vol * sqrt(years) of a strike, 1e18, with its volatility within bounds.
     function deviationOf(Market memory market, Rows memory rows, int256 logStrike) internal pure returns (uint256) {
-        return _within(Svi.totalVariance(market.slice, logStrike - rows.logSignedForward), rows.rootTime);
+        return _within(market, Svi.totalVariance(market.slice, logStrike - rows.logSignedForward), rows.rootTime);
     }
 
     /// @notice v at the signed forward, 1e18.
     function deviationAtForward(Market memory market) internal pure returns (uint256) {
         int256 w = Svi.totalVariance(market.slice, 0);
-        return _within(w, FixedPointMathLib.sqrt(market.remaining * WAD * WAD / YEAR));
+        return _within(market, w, FixedPointMathLib.sqrt(market.remaining * WAD * WAD / YEAR));
     }
 
-    /// @dev The root of a total variance, kept to volatilities within bounds.
-    function _within(int256 w, uint256 rootTime) private pure returns (uint256 v) {
-        if (w > 0) v = FixedPointMathLib.sqrt(uint256(w) * WAD);
+    /// @dev The root of what is left of a total variance, kept to volatilities within bounds. A surface has a second left when it is signed.
+    function _within(Market memory market, int256 w, uint256 rootTime) private pure returns (uint256 v) {
+        if (w > 0) v = FixedPointMathLib.sqrt(uint256(w) * market.remaining / market.signedRemaining * WAD);
         uint256 least = MIN_VOL * rootTime / WAD;
         uint256 most = MAX_VOL * rootTime / WAD;
         return v < least ? least : v > most ? most : v;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.24;
 
+import {FixedPointMathLib} from "solady/src/utils/FixedPointMathLib.sol";
+
 import {IPortfolioTerms} from "../interfaces/IPortfolioTerms.sol";
 import {E6, E9, WAD} from "../libraries/Constants.sol";
 import {Rounding} from "../libraries/Rounding.sol";
@@ -31,7 +33,7 @@ library PortfolioModel {
             uint256 lotValue = _lotValue(s);
             gross.notional += _divUp(OptionSums.grossOf(s) * lotValue, WAD);
             gross.vega += _divUp(OptionSums.vegaOf(s) * lotValue, WAD * E9);
-            gross.gamma += _divUp(OptionSums.gammaOf(s) * lotValue, WAD * E6);
+            gross.gamma += _divUp(_chargedGamma(s) * lotValue, WAD * E6);
             (int256 calls, int256 puts) = (OptionSums.callsOf(s), OptionSums.putsOf(s));
             uint256 naked = (calls < 0 ? uint256(-calls) : 0) + (puts < 0 ? uint256(-puts) : 0);
             if (naked != 0) gross.shorts += _divUp(naked * lot * index, WAD);
@@ -39,6 +41,17 @@ library PortfolioModel {
             if (puts != 0) delta -= Rounding.divFloor(puts * int256(lotValue), int256(WAD));
             gross.delta += delta;
             gross.absoluteDelta += uint256(delta < 0 ? -delta : delta);
+        }
+    }
+
+    /// @dev At the money gamma grows without bound as an expiry comes near, and what a kink can cost in a day's move does not: below a day it is
+    ///      charged as that of a day, by the root of the time. Safe: gammas are below 2^94, the root at most 1e9.
+    function _chargedGamma(OptionSums.Series memory s) private pure returns (uint256 gamma) {
+        gamma = OptionSums.gammaOf(s);
+        uint256 remaining = ArrayBlob.remainingOf(s.second);
+        if (remaining >= 1 days) return gamma;
+        unchecked {
+            return _divUp(gamma * (FixedPointMathLib.sqrt(remaining * WAD / 1 days) + 1), E9);
         }
     }
 

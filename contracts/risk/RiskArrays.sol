@@ -206,6 +206,7 @@ contract RiskArrays is IRiskArrays, AccessManaged {
             forward: forward,
             signedForward: surface.forward,
             remaining: expiry - block.timestamp,
+            signedRemaining: expiry - surface.time,
             lot: STRIKES.lotOf(underlying),
             slice: surface.slice
         });

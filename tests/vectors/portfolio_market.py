@@ -128,7 +128,7 @@ def _series(table: tuple[Any, ...], name: str) -> Series:
     # 80% of the variance at the bottom of the smile; parameters in 1e12
     variance = VOL[asset] ** 2 * remaining * 10**8 // (365 * DAY)
     slice_ = Slice(variance * 8 // 10, variance // 2, -(10**12) // 4, 0, 3 * 10**11)
-    market = Market(forward, forward, remaining, LOT[asset], slice_)
+    market = Market(forward, forward, remaining, remaining, LOT[asset], slice_)
     deviation = market.deviation(0)
     return Series(
         spot=spot,

@@ -44,11 +44,13 @@ _SCALE = WAD * WAD * WAD * QUANTUM
 @dataclass(frozen=True)
 class Market:
     """What strikes of one expiry share: USDC per unit in 1e18, seconds, units in 1e18. The surface was read off at
-    ``signed_forward``, where its k is zero; ``forward`` is where it is now."""
+    ``signed_forward``, where its k is zero, ``signed_remaining`` seconds before the expiry; ``forward`` and
+    ``remaining`` are now's. Volatility stays, so variance is in proportion to the time."""
 
     forward: int
     signed_forward: int
     remaining: int
+    signed_remaining: int
     lot: int
     slice: Slice
 
@@ -67,7 +69,7 @@ class Market:
         return self._within(total_variance(self.slice, 0))
 
     def _within(self, w: int) -> int:
-        deviation = isqrt(w * WAD) if w > 0 else 0
+        deviation = isqrt(w * self.remaining // self.signed_remaining * WAD) if w > 0 else 0
         least, most = _MIN_VOL * self.root_time // WAD, _MAX_VOL * self.root_time // WAD
         return min(max(deviation, least), most)
 

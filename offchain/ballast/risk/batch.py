@@ -213,7 +213,7 @@ def _contingencies(
     naked = np.maximum(-expiries.calls, 0) + np.maximum(-expiries.puts, 0)
     delta: Integers = expiries.delta * lot_value // (WAD * 10**9) - expiries.puts * lot_value // WAD
     shorts = by_column(div_up(naked * market.lot_spot[which], WAD))
-    vegas, gammas = by_column(expiries.vegas(market)), by_column(div_up(expiries.gamma * lot_value, WAD * E6))
+    vegas, gammas = by_column(expiries.vegas(market)), by_column(expiries.gammas(market))
     netted: Integers = (by_column(np.abs(delta)) - np.abs(by_column(delta))) // 2
     notional: Integers = accounts.linear_gross + by_column(expiries.notionals(market))
 

@@ -9,7 +9,7 @@ import numpy as np
 from ballast.risk.arrays import FLOOR_ROWS, PRICE_UNIT, Series
 from ballast.risk.carry import Move, carry
 from ballast.risk.limbs import Limbs, integers
-from ballast.risk.portfolio import Factors, PortfolioError
+from ballast.risk.portfolio import Factors, PortfolioError, gamma_root
 from ballast.risk.terms import Terms
 from ballast.units import E6
 
@@ -50,6 +50,7 @@ class Market:
         self.lot_value = self.lot * self.forward * PRICE_UNIT
         self.lot_spot = self.lot * self.spot
         self.drift_part = integers([_drift_part(one, terms.factors, now) for one in arrays])
+        self.gamma_root = integers([gamma_root(one.remaining) for one in arrays])
         self.doubt_part = integers([_doubt_part(one, terms.factors) for one in arrays])
         self.is_stale = np.array([_is_stale(*pair, terms.factors, now) for pair in zip(arrays, moves, strict=True)])
         self.strike = integers([record.strike for one in arrays for record in one.records])

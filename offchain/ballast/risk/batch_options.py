@@ -148,6 +148,11 @@ class Expiries:
         """What doubling the volatility would add, strike by strike in magnitude, USDC 1e18, rounded up."""
         return div_up(self.vega * market.lot_value[self.series], WAD * E9)
 
+    def gammas(self, market: Market) -> Integers:
+        """Gamma as it is charged, strike by strike in magnitude, USDC 1e18, rounded up."""
+        charged = div_up(self.gamma * market.gamma_root[self.series], E9)
+        return div_up(charged * market.lot_value[self.series], WAD * E6)
+
     def drifts(self, market: Market, guard: Guard) -> Integers:
         """What old arrays and an old surface leave open, USDC 1e18."""
         aged = guard.part(self.vegas(market), market.drift_part[self.series], self.account)

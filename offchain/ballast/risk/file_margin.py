@@ -231,7 +231,8 @@ class FileMargin:
             raise UsageError(f"underlyings.{underlying}.expiries.{label}.svi: missing; an option of it is held")
         forward = _wad(entry.forward)
         require_no_arbitrage(f"underlyings.{underlying}.expiries.{label}.svi", entry.svi, entry.forward, strikes)
-        market = self.markets[series] = Market(forward, forward, expiry - self._now, lot, _slice(entry.svi))
+        left = expiry - self._now
+        market = self.markets[series] = Market(forward, forward, left, left, lot, _slice(entry.svi))
         moves = self._moves(underlying, market.remaining)
         return Series(
             spot=self.index(underlying),

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isqrt
 from typing import NamedTuple
 
 from ballast.errors import TaskError
@@ -31,11 +32,12 @@ __all__ = [
     "PortfolioMargin",
     "Rows",
     "evaluate",
+    "gamma_root",
     "worth_of_options",
 ]
 
 E9 = 10**9
-_HOUR = 3_600
+_HOUR, _DAY = 3_600, 86_400
 
 
 class PortfolioError(TaskError):
@@ -365,10 +367,17 @@ def _floor(rows: Rows, exposures: Sequence[int], sums: Mapping[int, _Sums]) -> i
 # ------------------------------------------------------------------ contingencies
 
 
+def gamma_root(remaining: int) -> int:
+    """What gamma is charged at so many seconds before an expiry, 1e9: below a day as that of a day, by the root of the
+    time, rounded up."""
+    return E9 if remaining >= _DAY else isqrt(remaining * WAD // _DAY) + 1
+
+
 def _add_series(gross: _Gross, one: _Sums, index: int) -> None:
     gross.notional += _div_up(one.gross * one.lot_value, WAD)
     gross.vega += _div_up(one.vega * one.lot_value, WAD * E9)
-    gross.gamma += _div_up(one.gamma * one.lot_value, WAD * E6)
+    gamma = _div_up(one.gamma * gamma_root(one.arrays.remaining), E9)
+    gross.gamma += _div_up(gamma * one.lot_value, WAD * E6)
     naked = max(0, -one.calls) + max(0, -one.puts)
     gross.shorts += _div_up(naked * one.arrays.lot * index, WAD)
     delta = one.delta * one.lot_value // (WAD * E9) - one.puts * one.lot_value // WAD

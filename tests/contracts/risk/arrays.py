@@ -67,7 +67,8 @@ def random_market(source: random.Random, remaining: int | None = None) -> Market
         sigma=int(source.uniform(0.05, 0.5) * E12),
     )
     lot = source.choice([10**13, 10**14, 10**15, 10**16, 10**18])
-    return Market(forward, int(forward * source.uniform(0.9, 1.1)), seconds, lot, slice_)
+    signed = seconds + source.choice([0, 1, 600, 40_000])
+    return Market(forward, int(forward * source.uniform(0.9, 1.1)), seconds, signed, lot, slice_)
 
 
 def exact_call(forward: mpf, strike: mpf, deviation: mpf) -> mpf:
@@ -87,7 +88,8 @@ def exact_profit(market: Market, column: Column, row: int, strike: int) -> mpf:
     forward, strike_, years = mpf(market.forward) / WAD, mpf(strike) / WAD, mpf(market.remaining) / YEAR
     k = ln(strike_ * WAD / market.signed_forward)
     w = a + b * (rho * (k - m) + root((k - m) ** 2 + sigma**2))
-    vol_now = min(max(root(max(w, mpf(0)) / years), mpf("0.01")), mpf(5))
+    signed_years = mpf(market.signed_remaining) / YEAR
+    vol_now = min(max(root(max(w, mpf(0)) / signed_years), mpf("0.01")), mpf(5))
     days = mpf(market.remaining) / DAY
     term = (30 / max(days, mpf(1))) ** (mpf(column.term_power) / 10_000)
     vol_then = min(mpf(5), vol_now * max(mpf("0.05"), 1 + (mpf(vol) / 8_000 - 1) * term))

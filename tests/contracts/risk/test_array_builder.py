@@ -33,7 +33,7 @@ def on_chain(arrays: Contract, market: Market, column: Column, strikes: list[int
 
 def _call(arrays: Contract, market: Market, table: tuple[Any, ...], column: int, strikes: list[int]) -> Any:
     slice_ = tuple(vars(market.slice).values())
-    given = (market.forward, market.signed_forward, market.remaining, market.lot, slice_)
+    given = (market.forward, market.signed_forward, market.remaining, market.signed_remaining, market.lot, slice_)
     return arrays.functions.records(given, table, column, strikes)
 
 
@@ -72,7 +72,7 @@ def test_write__any_row__is_the_exact_profit_rounded_down(seed: int) -> None:
 
 
 def test_write__dust_lot__scale_is_one_and_entries_are_small(arrays: Contract) -> None:
-    market = Market(WAD // 1_000, WAD // 1_000, DAY, 10**13, Slice(E12 // 1_000, 0, 0, 0, E12))
+    market = Market(WAD // 1_000, WAD // 1_000, DAY, DAY, 10**13, Slice(E12 // 1_000, 0, 0, 0, E12))
     record = twin(market, FLAT, WAD // 1_000)
     assert (record.scale, set(record.entries[FLOOR_ROWS:])) == (1, {0})
     assert on_chain(arrays, market, FLAT, [WAD // 1_000]) == [record.encode()]
@@ -80,7 +80,7 @@ def test_write__dust_lot__scale_is_one_and_entries_are_small(arrays: Contract) -
 
 @pytest.mark.parametrize(("variance", "deviation"), [(-1, "0.01"), (0, "0.01"), (100, "5")])
 def test_write__volatility_out_of_bounds__is_kept_within(arrays: Contract, variance: int, deviation: str) -> None:
-    market = Market(3_000 * WAD, 3_000 * WAD, YEAR, 10**15, Slice(variance * E12, 0, 0, 0, 1))
+    market = Market(3_000 * WAD, 3_000 * WAD, YEAR, YEAR, 10**15, Slice(variance * E12, 0, 0, 0, 1))
     record = twin(market, FLAT, 3_000 * WAD)
     assert on_chain(arrays, market, FLAT, [3_000 * WAD]) == [record.encode()]
     with mp.workdps(50):
@@ -90,7 +90,7 @@ def test_write__volatility_out_of_bounds__is_kept_within(arrays: Contract, varia
 
 
 def test_write__volatility_beyond_500_percent_after_the_move__stays_there(arrays: Contract) -> None:
-    market = Market(3_000 * WAD, 3_000 * WAD, YEAR, 10**15, Slice(16 * E12, 0, 0, 0, 1))
+    market = Market(3_000 * WAD, 3_000 * WAD, YEAR, YEAR, 10**15, Slice(16 * E12, 0, 0, 0, 1))
     doubled = replace(FLAT, vol=(16_000,) * 32, term_power=0)
     a_quarter = replace(FLAT, vol=(10_000,) * 32, term_power=0)
     found = on_chain(arrays, market, doubled, [3_000 * WAD])
@@ -102,7 +102,7 @@ def test_write__volatility_beyond_500_percent_after_the_move__stays_there(arrays
 
 
 def test_write__profit_of_a_lot_beyond_the_record__reverts(arrays: Contract) -> None:
-    market = Market(10**9 * WAD, 10**9 * WAD, YEAR, WAD, Slice(E12, 0, 0, 0, E12))
+    market = Market(10**9 * WAD, 10**9 * WAD, YEAR, YEAR, WAD, Slice(E12, 0, 0, 0, E12))
     column = replace(FLAT, spot=(56_000,) * 32)
     with reverts("RiskArrays_LotBounds"):
         _call(arrays, market, column.table, 0, [10**9 * WAD]).call({"gas": 60_000_000})

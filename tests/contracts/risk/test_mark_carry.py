@@ -64,7 +64,7 @@ def harness(chain: LocalChain) -> Contract:
 def priced(volatility: str, remaining: int, part: int, band_vol: mpf = BAND_VOL) -> tuple[Record, mpf, int]:
     """A strike's record (per cent of the forward), its standard deviation until expiry, and the band in 1e9."""
     variance = int(mpf(volatility) ** 2 * remaining / YEAR * 10**12)
-    market = Market(FORWARD * WAD, FORWARD * WAD, remaining, 10**15, Slice(variance, 0, 0, 0, 1))
+    market = Market(FORWARD * WAD, FORWARD * WAD, remaining, remaining, 10**15, Slice(variance, 0, 0, 0, 1))
     deviation = mpf(market.deviation(0)) / WAD
     band = int(min(BAND_CAP, band_vol * deviation) * E9)
     return price_strike(market, FLAT.moves(remaining), FORWARD * WAD * part // 100), deviation, band

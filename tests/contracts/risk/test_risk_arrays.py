@@ -75,7 +75,9 @@ def twin(chain: LocalChain, surface: Surface, time: int, strikes: list[int] = ST
     basis = surface.forward * 10**15 // surface.spot
     slice_ = Slice(surface.a, surface.b, surface.rho, surface.m, surface.sigma)
     lot = chain.options.strikes.functions.lotOf(surface.underlying).call()
-    market = Market(index * basis // 10**15, surface.forward, surface.expiry - time, lot, slice_)
+    market = Market(
+        index * basis // 10**15, surface.forward, surface.expiry - time, surface.expiry - surface.time, lot, slice_
+    )
     at_forward = market.deviation_at_forward
     return Series(
         spot=index,
