@@ -58,12 +58,18 @@ interface ILiquidation {
     error Liquidation_HealthFell(uint256 account, int256 equityWad, uint256 maintenanceWad);
     error Liquidation_NoFlagChange(uint256 account);
     error Liquidation_InsuranceLocked(uint256 account);
+    /// @dev Something of the account expired less than an hour ago, and anybody can fix its price first.
+    error Liquidation_AwaitsPrice(uint256 account, uint64 expiry);
 
     /// @notice Takes the largest allowed fraction of an account whose equity is below its maintenance margin.
+    /// @dev Who liquidates does not choose what an account is worth: arrays that are stale are refreshed first where there is a surface to do so,
+    ///      `RiskArrays_Stale`, and a price of what has expired is fixed first, for an hour, `Liquidation_AwaitsPrice`. Where neither can be done
+    ///      old arrays count with their drift, and what has expired at the index.
     /// @return fraction Part taken, 1e18. @return paid USDC in 1e18 the liquidator paid; negative: was paid.
     function liquidate(Liquidation calldata l) external returns (uint256 fraction, int256 paid);
 
-    /// @notice Starts the reward's clock of an unhealthy account, or clears the flag of one back at the target. Open to all.
+    /// @notice Starts the reward's clock of an unhealthy account, or clears the flag of one back at the target. Open to all; the same has to be
+    ///         refreshed and fixed before as for a liquidation.
     function flag(uint256 account) external;
 }
 

@@ -85,11 +85,15 @@ interface IMarginEngine is IMarginErrors, IPortfolioTerms {
     /// @return initialWad At least `maintenanceWad`; rounded up.
     /// @return maintenanceWad Rounded up; at least the minimum where the account has a debt or a position.
     /// @return stale Bitmap of series slots whose arrays are too old, too far from the spot, or of too old a surface, or that have expired and have no
-    ///         price yet: they may be liquidated on, but not added to.
+    ///         price yet: nothing may be added to them.
     function requirement(Portfolio calldata portfolio)
         external
         view
         returns (int256 equityWad, uint256 initialWad, uint256 maintenanceWad, uint256 stale);
+
+    /// @notice The first of the stale series whose arrays a refresh would mend now, because its surface is young; 0 where there is none.
+    /// @param seriesWord As `OptionBook` has the series slots. @param stale Bitmap of slots, as `requirement` returns it.
+    function refreshable(uint256 seriesWord, uint256 stale) external view returns (uint32 series);
 
     /// @notice The PORTFOLIO model's scenarios for a portfolio, whatever its model.
     /// @return profitsWad P&L of each row of the table, unweighted.

@@ -46,7 +46,7 @@ interface IRiskArrays is IRiskArraysErrors {
     /// @notice The contracts whose code is each expiry's arrays under a version, behind one byte; zero where there are none.
     function pointersOf(uint32[] calldata series, uint32 version) external view returns (address[] memory blobs);
 
-    /// @notice The first live expiry that has arrays of the table that holds and none of a version.
+    /// @notice The first live expiry that has arrays of the table that holds and, of a version, none, fewer, or older ones that are too old.
     function firstMissing(uint32 version) external view returns (bool missing, uint32 underlying, uint64 expiry);
 
     function setLimits(Limits calldata limits) external;

@@ -93,6 +93,10 @@ interface ISurfaceOracle {
     /// @notice forward / spot of an expiry, 1e15, and its surface's time; reverts where there is none.
     function basisOf(uint32 underlying, uint64 expiry) external view returns (uint256 basis, uint64 time);
 
+    /// @notice The first of these series, underlying << 14 | day as `Instrument` has them, that has not expired and has a surface no older than
+    ///         `maxAge` seconds; 0 where none has.
+    function firstYoung(uint32[] calldata series, uint256 maxAge) external view returns (uint32);
+
     /// @notice The digest that signers sign.
     function hashSurface(Surface calldata surface) external view returns (bytes32);
 

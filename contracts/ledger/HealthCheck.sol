@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
+import {IMarginEngine} from "../interfaces/IMarginEngine.sol";
 import {IRiskArraysErrors} from "../interfaces/IRiskArrays.sol";
 import {QUOTE, QUOTE_UNIT} from "../libraries/Constants.sol";
 import {Instrument} from "../markets/Instrument.sol";
@@ -36,6 +37,7 @@ abstract contract HealthCheck is Touched {
         // bought options need no mark, unless there are more of them: a pause and a deviation stop that
         if (isFree && !_optionsGrow(~uint256(0), prior, words)) return _clearFlag(account);
         Prices memory prices = _readPrices(_assetsOf(words) | _assetsOf(prior));
+        prices.deviating |= _unpriced(words);
         Health memory current = _evaluate(words, prices);
         bool covered = current.equity >= int256(current.initial);
         bool paused = _pausedUntil > block.timestamp;
@@ -56,6 +58,16 @@ abstract contract HealthCheck is Touched {
             }
         }
         if (_isAtTarget(current)) _clearFlag(account);
+    }
+
+    /// @dev Assets of dated futures that have expired and have no price yet: the index stands for it, which counts as a price that deviates.
+    function _unpriced(Words memory words) private view returns (uint256 assets) {
+        for (uint256 i; i < words.linears; ++i) {
+            (uint32 instrument,) = LinearBook.decode(words.sizes[i >> 1], i);
+            if (instrument >> 28 != Instrument.FUTURE || block.timestamp < Instrument.expiry(instrument)) continue;
+            (, bool stale) = IMarginEngine(_engine).futureMark(instrument, 0);
+            if (stale) assets |= 1 << Instrument.asset(instrument);
+        }
     }
 
     /// @dev Initial margin under the model just chosen, whatever it was before.

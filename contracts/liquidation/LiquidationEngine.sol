@@ -8,6 +8,7 @@ import {ILiquidationCallback} from "../interfaces/ILiquidationCallback.sol";
 import {IListing} from "../interfaces/IListing.sol";
 import {IMarginEngine} from "../interfaces/IMarginEngine.sol";
 import {IOracleRouter} from "../interfaces/IOracleRouter.sol";
+import {IRiskArraysErrors} from "../interfaces/IRiskArrays.sol";
 import {IExpirySettlement, IOptionSlices} from "../interfaces/ITrading.sol";
 import {E9, PORTFOLIO, QUOTE, QUOTE_UNIT, WAD} from "../libraries/Constants.sol";
 import {Rounding} from "../libraries/Rounding.sol";
@@ -33,6 +34,9 @@ contract LiquidationEngine is ILiquidation, PerpBook {
     ///      can cost more than the step gains. So an account whose maintenance is below this many times the dust, a position, is closed whole.
     uint256 private constant HEDGED_DUST = 3;
 
+    /// @dev How long what has expired waits for somebody to fix its price. Anybody can from the expiry on, unless its feed is dead.
+    uint256 private constant PRICE_GRACE = 1 hours;
+
     address private immutable LOSSES;
     address private immutable OPTIONS;
     address private immutable SETTLEMENT;
@@ -48,6 +52,7 @@ contract LiquidationEngine is ILiquidation, PerpBook {
         int256 sliceWad; // value of the tokens and options taken, without USDC
         bool moved; // a token or a position changed hands
         bool limited; // by the caller's maxFraction
+        bool unpriced; // something has expired and has no price
     }
 
     constructor(address authority, address losses, address options, address settlement) LedgerStorage(authority) {
@@ -63,19 +68,16 @@ contract LiquidationEngine is ILiquidation, PerpBook {
         IMarginEngine.Portfolio memory portfolio;
         Step memory step;
         {
-            Words memory words = _load(l.account);
-            if (_hasExpired(words)) {
-                // what has a price is cash: a slice of it would be nobody's
-                _callModule(SETTLEMENT, abi.encodeCall(IExpirySettlement.settleExpired, (l.account)));
-                words = _load(l.account);
-            }
+            (Words memory words, uint64 expired) = _loadSettled(l.account);
             prices = _readPrices(_assetsOf(words));
             portfolio = _portfolioOf(words, prices);
             Health memory health = _assess(portfolio, prices);
             (step.equity, step.maintenance) = (health.equity, health.maintenance);
-        }
-        if (step.equity >= int256(step.maintenance)) {
-            revert Liquidation_Healthy(l.account, step.equity, step.maintenance);
+            if (step.equity >= int256(step.maintenance)) {
+                revert Liquidation_Healthy(l.account, step.equity, step.maintenance);
+            }
+            _requireCurrent(l.account, words.series, health.stale, expired);
+            step.unpriced = expired != 0;
         }
         Header storage header = _accounts[l.account].header;
         if (step.equity < 0 && header.riskBlock == block.number) revert Liquidation_InsuranceLocked(l.account);
@@ -112,9 +114,11 @@ contract LiquidationEngine is ILiquidation, PerpBook {
     /// @inheritdoc ILiquidation
     function flag(uint256 account) external {
         if (_isTouched(account)) revert Liquidation_CheckDeferred(account);
-        Health memory health = _healthOf(account);
+        (Words memory words, uint64 expired) = _loadSettled(account);
+        Health memory health = _evaluate(words, _readPrices(_assetsOf(words)));
         Header storage header = _accounts[account].header;
         if (health.equity < int256(health.maintenance)) {
+            _requireCurrent(account, words.series, health.stale, expired);
             _startClock(account, header);
         } else if (header.flaggedAt == 0) {
             revert Liquidation_Healthy(account, health.equity, health.maintenance);
@@ -138,18 +142,42 @@ contract LiquidationEngine is ILiquidation, PerpBook {
         }
     }
 
-    /// @dev Whether an option or a dated future of the account is past its expiry.
-    function _hasExpired(Words memory words) private view returns (bool) {
-        for (uint256 slot; words.series >> (32 * slot) != 0; ++slot) {
-            if (OptionBook.countAt(words.series, slot) == 0) continue;
-            if (block.timestamp >= Instrument.expiryOfSeries(OptionBook.seriesAt(words.series, slot))) return true;
+    /// @dev What has a price is cash: a slice of it would be nobody's.
+    /// @return words What is left. @return expired The latest expiry of what has passed one and has no price; 0 where nothing has.
+    function _loadSettled(uint256 account) private returns (Words memory words, uint64 expired) {
+        words = _load(account);
+        if (_expiredOf(words) == 0) return (words, 0);
+        _callModule(SETTLEMENT, abi.encodeCall(IExpirySettlement.settleExpired, (account)));
+        words = _load(account);
+        expired = _expiredOf(words);
+    }
+
+    /// @dev Reverts where anybody can still tell better what an account is worth, by fixing a price or by a refresh.
+    function _requireCurrent(uint256 account, uint256 seriesWord, uint256 stale, uint64 expired) private view {
+        if (expired != 0 && block.timestamp - expired < PRICE_GRACE) revert Liquidation_AwaitsPrice(account, expired);
+        if (stale == 0) return;
+        uint32 series = IMarginEngine(_engine).refreshable(seriesWord, stale);
+        if (series != 0) revert IRiskArraysErrors.RiskArrays_Stale(Instrument.expiryOfSeries(series));
+    }
+
+    /// @dev The latest expiry that an option or a dated future of the account is past; 0 where none is.
+    function _expiredOf(Words memory words) private view returns (uint64 latest) {
+        for (uint256 series = words.series; series != 0; series >>= 32) {
+            if (OptionBook.countAt(series, 0) == 0) continue;
+            latest = _later(latest, OptionBook.seriesAt(series, 0));
         }
-        for (uint256 i; i < words.linears; ++i) {
-            (uint32 instrument,) = LinearBook.decode(words.sizes[i >> 1], i);
-            if (instrument >> 28 != Instrument.FUTURE) continue; // nor a claim on one
-            if (block.timestamp >= Instrument.expiry(instrument)) return true;
+        for (uint256 i; i < words.sizes.length; ++i) {
+            for (uint256 pair = words.sizes[i]; pair != 0; pair >>= 128) {
+                (uint32 instrument,) = LinearBook.decode(pair, 0);
+                // nor a claim on one
+                if (instrument >> 28 == Instrument.FUTURE) latest = _later(latest, Instrument.series(instrument));
+            }
         }
-        return false;
+    }
+
+    function _later(uint64 latest, uint32 series) private view returns (uint64) {
+        uint64 expiry = Instrument.expiryOfSeries(series);
+        return expiry > block.timestamp || expiry < latest ? latest : expiry;
     }
 
     function _startClock(uint256 account, Header storage header) private {
@@ -158,7 +186,8 @@ contract LiquidationEngine is ILiquidation, PerpBook {
         emit Flagged(account, block.timestamp);
     }
 
-    /// @dev Fraction and rewards. In the block of the owner's last risky action the reward is the smallest and the fund pays none of it.
+    /// @dev Fraction and rewards. In the block of the owner's last risky action, and where something has no price yet, the reward is the smallest and
+    ///      the fund pays none of it.
     function _sizeStep(
         Liquidation calldata l,
         Step memory step,
@@ -166,7 +195,7 @@ contract LiquidationEngine is ILiquidation, PerpBook {
         Header storage header
     ) private view {
         IListing.LiquidationConfig memory config = _liquidationConfig();
-        bool fresh = header.riskBlock == block.number;
+        bool fresh = header.riskBlock == block.number || step.unpriced;
         uint256 rate =
             LiquidationMath.rewardRate(step.equity, step.maintenance, _elapsed(header.flaggedAt), config);
         if (fresh) rate = Rounding.min(rate, config.startRate);

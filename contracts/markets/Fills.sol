@@ -5,6 +5,7 @@ import {IListing} from "../interfaces/IListing.sol";
 import {IFills} from "../interfaces/ITrading.sol";
 import {E6, QUOTE, QUOTE_UNIT, WAD} from "../libraries/Constants.sol";
 import {Rounding} from "../libraries/Rounding.sol";
+import {SETTLEMENT_WINDOW} from "../oracles/SettlementWindow.sol";
 import {Instrument} from "./Instrument.sol";
 import {Orders} from "./Orders.sol";
 
@@ -119,13 +120,20 @@ abstract contract Fills is IFills, Orders {
             : side.change > 0 && side.sizeAfter <= 0;
         if (!shrinks) {
             if (order.reduceOnly) revert Trade_ReduceOnly(side.account, side.sizeBefore, side.change);
-            if (market.reduceOnly) revert Trade_Closed(order.instrument);
+            if (market.reduceOnly || _isSettling(order.instrument)) revert Trade_Closed(order.instrument);
         }
         if (Instrument.kind(order.instrument) == Instrument.SPOT) return;
         uint256 size = Rounding.abs(side.sizeAfter);
         if (size != 0 && size < market.config.minSize) {
             revert Trade_BelowMinimum(side.account, size, market.config.minSize);
         }
+    }
+
+    /// @dev In the window whose average is the settlement price, mark and margin follow the spot and the payoff does not: positions only shrink.
+    function _isSettling(uint32 instrument) private view returns (bool) {
+        uint8 kind = Instrument.kind(instrument);
+        if (kind != Instrument.FUTURE && kind != Instrument.OPTION) return false;
+        return block.timestamp + SETTLEMENT_WINDOW >= Instrument.expiry(instrument);
     }
 
     /// @dev A price equal to the mark is inside whatever band and tick. @param slack What widens the band beyond the market's parameters.

@@ -3,6 +3,7 @@ pragma solidity 0.8.30;
 
 import {ISurfaceOracle} from "../interfaces/ISurfaceOracle.sol";
 import {IStrikeBook} from "../interfaces/IStrikeBook.sol";
+import {Instrument} from "../markets/Instrument.sol";
 import {SurfaceBounds} from "./SurfaceBounds.sol";
 import {SurfaceChecks} from "./SurfaceChecks.sol";
 import {SurfaceSigners} from "./SurfaceSigners.sol";
@@ -81,6 +82,20 @@ contract SurfaceOracle is SurfaceSigners {
         SurfaceSlot.Packed storage packed = _surfaces[_keyOf(underlying, expiry)];
         (basis, time) = (packed.basis, packed.time);
         if (time == 0) revert Surface_NoSurface(underlying, expiry);
+    }
+
+    /// @inheritdoc ISurfaceOracle
+    function firstYoung(uint32[] calldata series, uint256 maxAge) external view returns (uint32) {
+        // Safe: surfaces are not from the future.
+        unchecked {
+            for (uint256 i; i < series.length; ++i) {
+                uint64 expiry = Instrument.expiryOfSeries(series[i]);
+                if (block.timestamp >= expiry) continue;
+                uint256 time = _surfaces[_keyOf(Instrument.assetOfSeries(series[i]), expiry)].time;
+                if (block.timestamp - time <= maxAge) return series[i];
+            }
+        }
+        return 0;
     }
 
     /// @inheritdoc ISurfaceOracle

@@ -149,6 +149,18 @@ contract MarginEngine is PortfolioMargin, AccessManaged {
     }
 
     /// @inheritdoc IMarginEngine
+    function refreshable(uint256 seriesWord, uint256 stale) external view returns (uint32 series) {
+        uint32[] memory some = new uint32[](OptionBook.MAX_SERIES);
+        // Safe: a bitmap of eight slots.
+        unchecked {
+            for (uint256 slot; slot < OptionBook.MAX_SERIES; ++slot) {
+                if ((stale >> slot) & 1 != 0) some[slot] = OptionBook.seriesAt(seriesWord, slot);
+            }
+        }
+        return SURFACES.firstYoung(some, _factors.surfaceAge);
+    }
+
+    /// @inheritdoc IMarginEngine
     function scenarios(Portfolio calldata portfolio)
         external
         view

@@ -109,10 +109,10 @@ library PortfolioModel {
             uint256 part; // of the value of doubling the volatility, 1e6
             if (elapsed > factors.arrayAge) {
                 uint256 remaining = ArrayBlob.remainingOf(s.second);
-                part = elapsed < remaining ? Rounding.mulDivUp(elapsed, E6, remaining) : E6;
+                part = elapsed < remaining ? _divUp(elapsed * E6, remaining) : E6;
             }
             if (surfaceElapsed > factors.surfaceAge) {
-                part += Rounding.mulDivUp(surfaceElapsed - factors.surfaceAge, factors.staleVol, 1 hours);
+                part += _divUp((surfaceElapsed - factors.surfaceAge) * factors.staleVol, 1 hours);
             }
             if (part == 0) return charge;
             charge += _part(_divUp(OptionSums.vegaOf(s) * _lotValue(s), WAD * E9), Rounding.min(part, 2 * E6));

@@ -119,9 +119,7 @@ contract RiskArrays is IRiskArrays, AccessManaged {
             uint8 asset = ScenarioTable.assetOf(header, i);
             uint64[] memory expiries = STRIKES.expiriesOf(asset);
             for (uint256 j; j < expiries.length; ++j) {
-                uint32 series = Instrument.seriesOf(asset, expiries[j]);
-                bool isMissing = _blobOf(series, current) != address(0) && _blobOf(series, version) == address(0);
-                if (isMissing) return (true, asset, expiries[j]);
+                if (_lacks(Instrument.seriesOf(asset, expiries[j]), current, version)) return (true, asset, expiries[j]);
             }
         }
     }
@@ -292,6 +290,15 @@ contract RiskArrays is IRiskArrays, AccessManaged {
         uint256 cap = uint256(_limits.bandCap) * 1e3;
         uint256 band = uint256(_limits.bandVol) * v / 1e15;
         return band < cap ? band : cap;
+    }
+
+    /// @dev Whether a series has arrays under `current` and under `version` none, fewer, or older ones that are too old.
+    function _lacks(uint32 series, uint32 current, uint32 version) private view returns (bool) {
+        Pointer memory held = _pointers[series][current & 1];
+        if (held.version != current || held.blob == address(0)) return false;
+        Pointer memory next = _pointers[series][version & 1];
+        if (next.version != version || next.count < held.count) return true;
+        return next.time < held.time && block.timestamp > uint256(next.time) + _limits.maxAge;
     }
 
     function _blobOf(uint32 series, uint32 version) private view returns (address) {

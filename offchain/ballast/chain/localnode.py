@@ -104,12 +104,14 @@ class LocalNode:
             **{key: int(raw[key], 16) for key in ("blockNumber", "logIndex", "transactionIndex")},
         }
 
-    def _reason(self, receipt: TxReceipt, request: dict[str, str]) -> ContractError:
+    def _reason(self, receipt: TxReceipt, request: dict[str, str] | None = None) -> ContractError:
         """Why it reverted: by its trace, or, on a node that keeps no past states, by the same call once more."""
         digest = Web3.to_hex(receipt["transactionHash"])
         try:
             trace = self.rpc("debug_traceTransaction", digest, {"tracer": "callTracer"})
         except RpcError:
+            if request is None:
+                raise
             call = {key: request[key] for key in ("from", "to", "data", "value", "gas")}
             answer = self.w3.provider.make_request(RPCEndpoint("eth_call"), [call, "latest"])
             return decode_revert(revert_data(answer.get("error")) or b"")

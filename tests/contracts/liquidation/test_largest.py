@@ -93,7 +93,8 @@ def test_liquidate__account_with_all_that_one_may_hold__below_five_million_gas(
     double_scenarios(desk.chain)
     tokens, linears, *_ = desk.house.functions.accountOf(account).call()
     assert (tokens.bit_count() - 1, linears, len(desk.options(account))) == (8, 32, 64)
-    # nothing is refreshed on the way: old arrays, far from the spot
+    # nobody signs surfaces any more and nothing is refreshed on the way: old arrays, far from the spot
+    desk.chain.warp(30_000, refresh=True)
     price, health = 3_050, desk.chain.health(account)
     while health.is_healthy or (insolvent and health.equity >= 0):
         price += 100

@@ -109,18 +109,42 @@ def test_liquidate__liquidator_with_the_opposite_and_the_same__nets_and_adds(des
     desk.require_options(NAMES, [account, liquidator, maker])
 
 
-@pytest.mark.parametrize("old", ["arrays", "surface", "spot"])
-def test_liquidate__stale__goes_on_with_nothing_refreshed(desk: OptionDesk, liquidator: int, old: str) -> None:
-    account = seller(desk, 1)
-    rise(desk, account)
-    price = desk.chain.price("ETH")
-    if old == "spot":
-        desk.chain.set_price("ETH", price * 104 / 100)
+def grow_stale(desk: OptionDesk, what: str) -> None:
+    """The arrays by time or by the spot, or the surface too: then nobody can mend them."""
+    if what == "spot":
+        desk.chain.set_price("ETH", desk.chain.price("ETH") * 104 / 100)
         desk.chain.reset_slow_price("ETH")
     else:
-        desk.chain.warp(700 if old == "arrays" else 30_000, refresh=True)
+        desk.chain.warp(700 if what == "arrays" else 30_000, refresh=True)
+
+
+@pytest.mark.parametrize("old", ["arrays", "spot"])
+@pytest.mark.parametrize("model", [0, 1])
+def test_liquidate__stale_and_the_surface_is_young__asks_for_a_refresh(
+    desk: OptionDesk, liquidator: int, old: str, model: int
+) -> None:
+    account = seller(desk, model)
+    rise(desk, account)
+    grow_stale(desk, old)
     with reverts("RiskArrays_Stale", expiry=EXPIRY):
         desk.chain.withdraw(desk.maker(), "USDC", 1)
+    assert not desk.chain.health(account).is_healthy
+    with reverts("RiskArrays_Stale", expiry=EXPIRY):
+        desk.chain.send(desk.house.functions.flag(account), desk.owner(liquidator))
+    with reverts("RiskArrays_Stale", expiry=EXPIRY):
+        desk.chain.liquidate(account, liquidator)
+    desk.refresh()
+    desk.chain.send(desk.house.functions.flag(account), desk.owner(liquidator))
+    desk.chain.liquidate(account, liquidator)
+    assert desk.options(liquidator)
+
+
+def test_liquidate__stale_and_the_surface_is_old__goes_on_with_nothing_refreshed(
+    desk: OptionDesk, liquidator: int
+) -> None:
+    account = seller(desk, 1)
+    rise(desk, account)
+    grow_stale(desk, "surface")
     assert not desk.chain.health(account).is_healthy
     desk.chain.liquidate(account, liquidator)
     assert desk.options(liquidator)

@@ -42,7 +42,9 @@ NO_MINIMUM = engine(
     "left;",
 )
 CLOCK_AGAIN = engine("the clock starts again", "if (header.flaggedAt != 0) return;", "")
-NO_COOL_OFF = engine("no cool-off", "bool fresh = header.riskBlock == block.number;", "bool fresh = false;")
+NO_COOL_OFF = engine(
+    "no cool-off", "bool fresh = header.riskBlock == block.number || step.unpriced;", "bool fresh = step.unpriced;"
+)
 NO_LOCK = engine(
     "the fund pays in the owner's block",
     "if (step.equity < 0 && header.riskBlock == block.number) revert Liquidation_InsuranceLocked(l.account);",
