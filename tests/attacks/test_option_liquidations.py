@@ -118,7 +118,7 @@ def taken(desk: OptionDesk, victim: int) -> int:
 
 
 def move_away(chain: LocalChain) -> tuple[OptionDesk, int]:
-    """The spot rises 8% a day before the expiry, and nobody refreshes. A sold spread cannot lose more than its width."""
+    """The spot rises 8% a day before the expiry, and nobody refreshes: a sold spread loses no more than its width."""
     desk, maker = desk_before(chain, 86_400)
     victim = spread(desk, maker, "3200-C", "3000-C", 100)
     chain.advance(60)

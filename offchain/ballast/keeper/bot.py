@@ -286,7 +286,7 @@ class Keeper:
 
     def _record(self, decisions: list[Decision], view: View) -> list[Decision]:
         assert self._paper is not None
-        recorded = [one for one in decisions if one.action is not None and one.verdict == "send"]
+        recorded = [one for one in decisions if one.duty == "liquidate" and one.verdict == "send"]
         for decision in recorded:
             self._paper.record(decision, view)
             self.log.info("recorded", block=view.block, subject=decision.subject)
@@ -312,7 +312,7 @@ class Keeper:
         symbols = {number: symbol for symbol, number in self.protocol.deployment.underlyings.items()}
         wanted = ("liquidate",) if self.is_paper else self.settings.duties
         duties: dict[str, Duty] = {
-            "liquidate": LiquidateDuty(desk),
+            "liquidate": LiquidateDuty(desk, Settlement(self.protocol)),
             "sync": SyncDuty(desk, {0: "USDC", **symbols}),
             "settle": SettleDuty(desk, Settlement(self.protocol)),
         }

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ballast import units
+from ballast.chain.settlement import Settlement
 from ballast.errors import ContractError
 from ballast.keeper.candidates import AtRisk, Candidate, with_steps
 from ballast.keeper.duty import Action, Decision, Desk, Moment
 from ballast.keeper.fees import Fees, bid
 from ballast.keeper.logs import shown_account, shown_usdc
 from ballast.keeper.plan import Plan, action_of, details_of, gas_cost, gas_limit, plan_liquidation
+from ballast.keeper.prepare import STALE, UNPRICED, Preparation
 from ballast.keeper.rpc import Fault, quantity
 from ballast.keeper.simulate import Order, Refusal, Simulation, Simulator
 from ballast.keeper.view import signature_call
@@ -37,8 +39,9 @@ class LiquidateDuty:
 
     name = "liquidate"
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, prices: Settlement) -> None:
         self._desk = desk
+        self._preparation = Preparation(desk, prices)
         self._simulator = Simulator(desk.rpc, desk.house, desk.caller, desk.liquidator)
 
     def decide(self, moment: Moment) -> list[Decision]:
@@ -79,6 +82,7 @@ class LiquidateDuty:
         settings, tag = self._desk.settings, moment.view.tag
         orders = [Order(candidate, settings.largest_fraction) for candidate in candidates]
         decisions: list[Decision] = []
+        unprepared: list[Refusal] = []
         chosen: list[Plan] = []
         for _ in range(_ROUNDS):
             results = self._simulator.run(orders, tag)
@@ -88,6 +92,8 @@ class LiquidateDuty:
                 if isinstance(result, Refusal):
                     idle.append(result.order)
                     decisions.append(self._refused(result))
+                    if result.error.name in (STALE, UNPRICED):
+                        unprepared.append(result)
                     continue
                 plan = plan_liquidation(result, fees, coin_price, settings)
                 if plan.pays:
@@ -114,7 +120,8 @@ class LiquidateDuty:
         if rest:
             self._desk.log.warning("margin_used_up", waiting=len(rest))
         decisions += [_decision(account, _WAIT, _USED_UP) for account in rest]
-        return [self._send(plan) for plan in chosen] + decisions
+        prepared = self._preparation.decide(unprepared, moment, fees, coin_price)
+        return [self._send(plan) for plan in chosen] + prepared + decisions
 
     def _limit(self, results: Sequence[Simulation | Refusal], moment: Moment) -> int | None:
         """Position of the first result that the liquidator's margin does not carry."""
@@ -210,6 +217,8 @@ _PASSING = {
     "Liquidation_Healthy": "healthy on a closer look",
     "Liquidation_Step": "somebody else has just taken a step",
     "Liquidation_InsuranceLocked": "its owner acted in this block; insurance pays from the next",
+    STALE: "its options' arrays are refreshed first",
+    UNPRICED: "what it holds has expired; the settlement price is fixed first",
 }
 
 

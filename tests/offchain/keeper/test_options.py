@@ -10,7 +10,7 @@ from ballast.chain.local import LocalChain
 from ballast.keeper.sender import Status
 from ballast.testing import START
 from ballast.units import WAD
-from tests.contracts.markets.options import CALL, FUTURE, LABEL, PUT, OptionDesk
+from tests.contracts.markets.options import CALL, EXPIRY, FUTURE, LABEL, PUT, OptionDesk
 from tests.offchain.keeper.conftest import Stage
 
 
@@ -85,7 +85,9 @@ def test_step__seller_below_maintenance__liquidated_and_the_slice_is_in_the_inve
     assert stage.chain.health(account).is_healthy
 
 
-def test_step__price_update_in_the_pool__options_valued_at_it(stage: _Stage) -> None:
+def test_step__price_update_in_the_pool__arrays_refreshed_behind_it_and_liquidated_in_the_next_block(
+    stage: _Stage,
+) -> None:
     account = stage.seller(0)
     stage.hold()
     with stage.make() as keeper:
@@ -94,17 +96,23 @@ def test_step__price_update_in_the_pool__options_valued_at_it(stage: _Stage) -> 
         report = keeper.step("pending")
         stage.mine()
         assert [one.account for one in report.at_risk] == [account]
+        assert ("refresh", f"asset 2, {LABEL}") in sent(report)
+        assert stage.liquidations() == []
+        keeper.step("pending")
+        stage.mine()
     assert [event["args"]["account"] for event in stage.liquidations()] == [account]
 
 
-def test_step__expired_without_a_price_and_below_maintenance__liquidated(stage: _Stage) -> None:
+def test_step__expired_without_a_price_and_below_maintenance__price_fixed_first(stage: _Stage) -> None:
     account = stage.seller(0, "4500")
     stage.desk.expire(3_800)
     assert not stage.chain.health(account).is_healthy
     with stage.make(duties="liquidate") as keeper:
         report = keeper.step("latest", wait=5)
-    assert [one.account for one in report.at_risk] == [account]
-    assert [outcome.status for outcome in report.outcomes] == [Status.DONE]
+        assert [one.account for one in report.at_risk] == [account]
+        assert sent(report) == [("fix_price", f"asset 2, {LABEL}")]
+        assert [outcome.status for outcome in report.outcomes] == [Status.DONE]
+    assert stage.liquidations() == []
 
 
 def test_settle__expired__price_fixed_then_who_owes_then_who_is_owed(stage: _Stage) -> None:
@@ -176,3 +184,79 @@ def test_settle__insolvent_with_nothing_but_what_has_expired__closed_though_it_e
     # all that the longs are owed; the lenders of whom they are one bear the loss
     assert 0 <= owed - chain.protocol.balance(stage.maker, "USDC") < 1_000 * 10**6
     assert desk.pool()["pool"] == desk.pool()["claimShares"] == 0
+
+
+# ------------------------------------------------------------------ what has to be known first
+
+
+def sent(report: object) -> list[tuple[str, str]]:
+    return [(one.duty, one.subject) for one in report.decisions if one.verdict == "send"]  # type: ignore[attr-defined]
+
+
+def test_step__arrays_left_behind_by_the_spot__refreshes_and_then_liquidates(stage: _Stage) -> None:
+    account = stage.seller(1)
+    stage.rise(account)
+    stage.desk.price(ETH=int(stage.chain.price("ETH")) + 100)
+    with stage.make() as keeper:
+        report = keeper.step("latest", wait=5)
+        assert sent(report) == [("refresh", f"asset 2, {LABEL}")]
+        assert [outcome.status for outcome in report.outcomes] == [Status.DONE]
+        assert report.liquidations == ()
+        report = keeper.step("latest", wait=5)
+        assert [one.account for one in report.liquidations] == [account]
+
+
+def test_step__healthy_once_its_arrays_are_refreshed__is_left_alone(stage: _Stage) -> None:
+    """A sold spread with a day left: its requirement on old arrays is a multiple of what it is on fresh ones."""
+    chain, desk = stage.chain, stage.desk
+    chain.advance(EXPIRY - 86_400 - chain.now())
+    chain.refresh_prices()
+    desk.price(ETH=3_000)
+    desk.refresh()
+    account = desk.open("trader", 7, USDC=1_000_000)
+    chain.choose_model(account, 1)
+    desk.fill_at_mark(account, stage.maker, f"ETH-{LABEL}-3000-C", 100)
+    desk.fill_at_mark(stage.maker, account, CALL, 100)
+    health = chain.health(account)
+    chain.withdraw(account, "USDC", (health.equity - health.initial) // WAD - 1)
+    chain.advance(60)
+    desk.price(ETH=3_240)
+    assert not chain.health(account).is_healthy
+    with stage.make(duties="liquidate") as keeper:
+        first, second = (keeper.step("latest", wait=5) for _ in range(2))
+    assert sent(first) == [("refresh", f"asset 2, {LABEL}")]
+    assert (second.at_risk, sent(second)) == ((), [])
+    assert stage.liquidations() == []
+
+
+def test_step__expired_and_no_price__fixes_it_and_leaves_who_is_healthy_alone(stage: _Stage) -> None:
+    chain, desk = stage.chain, stage.desk
+    chain.advance(EXPIRY - 7_200 - chain.now())
+    chain.refresh_prices()
+    desk.price(ETH=3_000)
+    desk.refresh()
+    account = desk.open("trader", 7, USDC=1_000_000)
+    chain.choose_model(account, 1)
+    desk.fill_at_mark(stage.maker, account, f"ETH-{LABEL}-2800-C", 200)
+    desk.fill_at_mark(account, stage.maker, CALL, 200)
+    health = chain.health(account)
+    chain.withdraw(account, "USDC", (health.equity - health.initial) // WAD - 1)
+    chain.advance(EXPIRY - chain.now())
+    chain.refresh_prices()
+    assert not chain.health(account).is_healthy
+    with stage.make(duties="liquidate") as keeper:
+        first, second = (keeper.step("latest", wait=5) for _ in range(2))
+    assert sent(first) == [("fix_price", f"asset 2, {LABEL}")]
+    assert (second.at_risk, sent(second)) == ((), [])
+    assert stage.liquidations() == []
+    assert chain.health(account).is_healthy
+
+
+def test_step__paper__what_it_would_refresh_is_not_scored(stage: _Stage) -> None:
+    account = stage.seller(1)
+    stage.rise(account)
+    stage.desk.price(ETH=int(stage.chain.price("ETH")) + 100)
+    with stage.make(None, liquidator=f"0x{stage.keeper >> 8:040x}:{stage.keeper & 255}") as keeper:
+        report = keeper.step("latest")
+        assert sent(report) == [("refresh", f"asset 2, {LABEL}")]
+        assert report.recorded == ()
