@@ -37,7 +37,7 @@ abstract contract HealthCheck is Touched {
         // bought options need no mark, unless there are more of them: a pause and a deviation stop that
         if (isFree && !_optionsGrow(~uint256(0), prior, words)) return _clearFlag(account);
         Prices memory prices = _readPrices(_assetsOf(words) | _assetsOf(prior));
-        prices.deviating |= _unpriced(words);
+        if (words.linears != 0) prices.deviating |= _unpriced(words);
         Health memory current = _evaluate(words, prices);
         bool covered = current.equity >= int256(current.initial);
         bool paused = _pausedUntil > block.timestamp;

@@ -76,8 +76,10 @@ contract LiquidationEngine is ILiquidation, PerpBook {
             if (step.equity >= int256(step.maintenance)) {
                 revert Liquidation_Healthy(l.account, step.equity, step.maintenance);
             }
-            _requireCurrent(l.account, words.series, health.stale, expired);
-            step.unpriced = expired != 0;
+            if (health.stale | expired != 0) {
+                _requireCurrent(l.account, words.series, health.stale, expired);
+                step.unpriced = expired != 0;
+            }
         }
         Header storage header = _accounts[l.account].header;
         if (step.equity < 0 && header.riskBlock == block.number) revert Liquidation_InsuranceLocked(l.account);
@@ -88,7 +90,10 @@ contract LiquidationEngine is ILiquidation, PerpBook {
         _markSlice(l.liquidatorAccount);
         if (paid > l.maxPaid) revert Liquidation_PaidAboveMax(paid, l.maxPaid);
         fraction = step.fraction;
-        header.steps += 1;
+        // Safe: 64 bits, one a step.
+        unchecked {
+            ++header.steps;
+        }
         _requireHealthier(l.account, step, portfolio, prices);
         emit Liquidated(
             l.account,
@@ -146,7 +151,7 @@ contract LiquidationEngine is ILiquidation, PerpBook {
     /// @return words What is left. @return expired The latest expiry of what has passed one and has no price; 0 where nothing has.
     function _loadSettled(uint256 account) private returns (Words memory words, uint64 expired) {
         words = _load(account);
-        if (_expiredOf(words) == 0) return (words, 0);
+        if (words.series | words.linears == 0 || _expiredOf(words) == 0) return (words, 0);
         _callModule(SETTLEMENT, abi.encodeCall(IExpirySettlement.settleExpired, (account)));
         words = _load(account);
         expired = _expiredOf(words);
@@ -222,7 +227,11 @@ contract LiquidationEngine is ILiquidation, PerpBook {
 
         uint256 base = Rounding.mulDivDown(step.maintenance, step.fraction, WAD);
         step.accountReward = Rounding.mulDivDown(base, share, WAD);
-        uint256 rounding = (REWARD_ROUNDING + 2 * portfolio.linears.length) * QUOTE_UNIT;
+        uint256 rounding;
+        // Safe: there are at most 32 entries.
+        unchecked {
+            rounding = (REWARD_ROUNDING + 2 * portfolio.linears.length) * QUOTE_UNIT;
+        }
         if (Rounding.mulDivDown(base, factor - share, WAD) < rounding) {
             // next to nothing of the health is left to the account: the liquidator bears the rounding of its shares, so that none is missing
             step.accountReward = step.accountReward > rounding ? step.accountReward - rounding : 0;

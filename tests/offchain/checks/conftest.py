@@ -172,6 +172,7 @@ def option_scene() -> Iterator[Scene]:
                     if not chain.health(account).is_healthy:
                         chain.liquidate(account, liquidator)
         desk.price(ETH=5_000)
+        chain.options.refresh("ETH", LABEL)
         if not chain.health(gambler).is_healthy:
             chain.liquidate(gambler, liquidator, max_fraction=WAD // 2)
         desk.expire(4_900)

@@ -77,15 +77,23 @@ class MixedOptions(MixedUse):
         self.chain.choose_model(self.rng.choice(self.accounts[::2]), self.rng.choice((0, 2)))
 
     def _crash(self) -> None:
-        """A jump without new arrays: flags and liquidations, half of them of a part, and mostly back."""
+        """A jump, mostly with arrays at the new price: flags and liquidations, half of them of a part, and mostly back."""
         before = self.prices["ETH"]
         self.prices["ETH"] = START["ETH"] * self.rng.choice((Decimal("0.55"), Decimal("1.7")))
         self.chain.set_price("ETH", self.prices["ETH"])
         self.chain.reset_slow_price("ETH")
+        if self.rng.random() < 0.8:
+            self.chain.refresh_prices()
+            self._fix()
+            for label in self.labels:
+                for symbol in SYMBOLS if expiry_of_label(label) > self.chain.now() else ():
+                    self.chain.options.refresh(symbol, label)
         for account in self.accounts:
             try:
                 if self.rng.random() < 0.3:
                     self.chain.send(self.chain.protocol.house.functions.flag(account), self.chain.governor)
+                    self.done["flag"] += 1
+                    continue
                 self.chain.liquidate(account, self.liquidator, max_fraction=self.rng.choice((WAD, WAD // 3)))
                 self.done["liquidate"] += 1
             except ContractError as error:
