@@ -77,9 +77,9 @@ class MixedOptions(MixedUse):
         self.chain.choose_model(self.rng.choice(self.accounts[::2]), self.rng.choice((0, 2)))
 
     def _crash(self) -> None:
-        """A jump, mostly with arrays at the new price: flags and liquidations, half of them of a part, and mostly back."""
+        """A jump, mostly with new arrays: flags and liquidations, half of them of a part, and mostly back."""
         before = self.prices["ETH"]
-        self.prices["ETH"] = START["ETH"] * self.rng.choice((Decimal("0.55"), Decimal("1.7")))
+        self.prices["ETH"] = START["ETH"] * self.rng.choice((Decimal("0.4"), Decimal("2.2")))
         self.chain.set_price("ETH", self.prices["ETH"])
         self.chain.reset_slow_price("ETH")
         if self.rng.random() < 0.8:
@@ -94,11 +94,13 @@ class MixedOptions(MixedUse):
                     self.chain.send(self.chain.protocol.house.functions.flag(account), self.chain.governor)
                     self.done["flag"] += 1
                     continue
+                if self.rng.random() < 0.5:
+                    continue
                 self.chain.liquidate(account, self.liquidator, max_fraction=self.rng.choice((WAD, WAD // 3)))
                 self.done["liquidate"] += 1
             except ContractError as error:
                 self.refused[error.name] += 1
-        if self.rng.random() < 0.3:
+        if self.rng.random() < 0.5:
             return
         self.prices["ETH"] = before
         self.chain.set_price("ETH", before)
